@@ -20,7 +20,7 @@ type Target struct {
 	TargetVersion string            `json:"targetVersion,omitempty"` // handed to the build as TARGET_VERSION
 	Network       bool              `json:"network,omitempty"`       // the build may use the network
 	Root          Root              `json:"root"`
-	Macros        map[string]string `json:"macros,omitempty"`     // rpm macros of the distribution
+	Macros        map[string]string `json:"macros,omitempty"`      // rpm macros of the distribution
 	Substitutes   map[string]string `json:"substitutes,omitempty"` // BuildRequires → Debian relation, for a Debian root
 }
 
@@ -146,4 +146,3 @@ func (ts Targets) Names() []string {
 	}
 	return names
 }
-
