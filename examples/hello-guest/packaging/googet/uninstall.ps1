@@ -1,0 +1,2 @@
+# Stops greeting.
+Unregister-ScheduledTask -TaskName hello-guest -Confirm:$false -ErrorAction SilentlyContinue
