@@ -1,0 +1,194 @@
+// Package checkout brings one commit of a git repository onto this machine.
+//
+// What is fetched is always named by its commit, so the tree that is built is
+// the commit that is tagged. The tree holds no .git folder: code under build
+// sees files, not a repository.
+package checkout
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"slipway.dev/slipway/internal/exec"
+)
+
+// Pull is a pull request's head to merge into the base commit.
+type Pull struct {
+	Number int
+	SHA    string
+}
+
+// Request names what to check out.
+type Request struct {
+	URL    string
+	Commit string // full hash; with Pulls, the base that they are merged into
+	Branch string // the commit must be an ancestor of its head; empty asks for nothing
+	Pulls  []Pull // merged in order, as Prow's clonerefs does
+}
+
+// Checkout is a commit's tree, and a bare repository that holds its objects.
+type Checkout struct {
+	Dir    string    // the tree, without .git
+	GitDir string    // bare repository with the commit and, with a Branch, its history
+	URL    string    // where it came from
+	Commit string    // full hash of the commit asked for, before any merge
+	Time   time.Time // the commit's time
+}
+
+var fullHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// IsFullHash says whether s is a whole commit hash.
+func IsFullHash(s string) bool { return fullHash.MatchString(s) }
+
+// Fetch checks out what req names below dir, which must exist.
+func Fetch(ctx context.Context, req Request, dir string) (Checkout, error) {
+	if !IsFullHash(req.Commit) {
+		return Checkout{}, fmt.Errorf("check out %s: commit %q is not a full hash; name it whole, or use --ref", req.URL, req.Commit)
+	}
+	c := Checkout{
+		Dir: filepath.Join(dir, repositoryName(req.URL)), GitDir: filepath.Join(dir, "objects.git"),
+		URL: req.URL, Commit: req.Commit,
+	}
+	steps := []func(context.Context, Request) error{c.init, c.fetch, c.checkAncestor, c.readTime, c.merge, c.writeTree}
+	for _, step := range steps {
+		if err := step(ctx, req); err != nil {
+			return Checkout{}, fmt.Errorf("check out %s of %s: %w", short(req.Commit), req.URL, err)
+		}
+	}
+	return c, nil
+}
+
+func repositoryName(url string) string {
+	return strings.TrimSuffix(filepath.Base(strings.TrimRight(url, "/")), ".git")
+}
+
+func short(hash string) string { return hash[:min(12, len(hash))] }
+
+func (c *Checkout) git(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.Output(ctx, exec.Cmd{
+		Args: append([]string{"git", "--git-dir", c.GitDir}, args...),
+		Env:  append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"),
+	})
+	return strings.TrimSpace(string(out)), err
+}
+
+func (c *Checkout) init(ctx context.Context, _ Request) error {
+	_, err := c.git(ctx, "init", "--quiet", "--bare", c.GitDir)
+	return err
+}
+
+// branchRef is where the branch's head is kept, so that a push need not send
+// what the remote has.
+const branchRef = "refs/slipway/branch"
+
+func (c *Checkout) fetch(ctx context.Context, req Request) error {
+	if req.Branch != "" {
+		spec := "+refs/heads/" + req.Branch + ":" + branchRef
+		if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", req.URL, spec); err != nil {
+			return fmt.Errorf("fetch branch %s: %w", req.Branch, err)
+		}
+	} else if err := c.fetchCommit(ctx, req.URL, req.Commit); err != nil {
+		return err
+	}
+	for _, pull := range req.Pulls {
+		if err := c.fetchPull(ctx, req.URL, pull); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchCommit asks for the one commit; a server that hands out only what a ref
+// names is asked for every branch and tag.
+func (c *Checkout) fetchCommit(ctx context.Context, url, commit string) error {
+	_, one := c.git(ctx, "fetch", "--quiet", "--no-tags", "--depth=1", url, commit)
+	if one == nil {
+		return nil
+	}
+	if _, err := c.git(ctx, "fetch", "--quiet", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	if _, err := c.git(ctx, "cat-file", "-e", commit+"^{commit}"); err != nil {
+		return fmt.Errorf("no branch or tag holds commit %s: push it first (%w)", commit, one)
+	}
+	return nil
+}
+
+func (c *Checkout) fetchPull(ctx context.Context, url string, pull Pull) error {
+	ref := "refs/pull/" + strconv.Itoa(pull.Number) + "/head"
+	if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", url, "+"+ref+":refs/slipway/pull/"+strconv.Itoa(pull.Number)); err != nil {
+		return fmt.Errorf("fetch pull request %d: %w", pull.Number, err)
+	}
+	if _, err := c.git(ctx, "cat-file", "-e", pull.SHA+"^{commit}"); err != nil {
+		return fmt.Errorf("pull request %d has no commit %s; it was pushed over: run its newest head", pull.Number, pull.SHA)
+	}
+	return nil
+}
+
+func (c *Checkout) checkAncestor(ctx context.Context, req Request) error {
+	if req.Branch == "" {
+		return nil
+	}
+	_, err := c.git(ctx, "merge-base", "--is-ancestor", req.Commit, branchRef)
+	if err != nil {
+		return fmt.Errorf("the commit is no ancestor of branch %s; merge it first, or name its branch with --branch", req.Branch)
+	}
+	return nil
+}
+
+func (c *Checkout) readTime(ctx context.Context, req Request) error {
+	out, err := c.git(ctx, "show", "--no-patch", "--format=%ct", req.Commit)
+	if err != nil {
+		return err
+	}
+	seconds, err := strconv.ParseInt(out, 10, 64)
+	if err != nil {
+		return fmt.Errorf("read the commit's time %q: %w", out, err)
+	}
+	c.Time = time.Unix(seconds, 0).UTC()
+	return nil
+}
+
+// writeTree writes HEAD's files into c.Dir, through an index of its own.
+func (c *Checkout) writeTree(ctx context.Context, req Request) error {
+	if len(req.Pulls) > 0 {
+		return os.RemoveAll(filepath.Join(c.Dir, ".git"))
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return err
+	}
+	_, err := c.git(ctx, "--work-tree", c.Dir, "checkout", "--quiet", "--force", req.Commit, "--", ".")
+	return err
+}
+
+// merge checks out the base and merges the pull requests into it, in a clone
+// that shares the objects. Without pull requests it does nothing.
+func (c *Checkout) merge(ctx context.Context, req Request) error {
+	if len(req.Pulls) == 0 {
+		return nil
+	}
+	if _, err := c.git(ctx, "clone", "--quiet", "--shared", "--no-checkout", c.GitDir, c.Dir); err != nil {
+		return err
+	}
+	clone := Checkout{GitDir: filepath.Join(c.Dir, ".git")}
+	at := func(args ...string) []string {
+		identity := []string{"-C", c.Dir, "-c", "user.name=Slipway", "-c", "user.email=slipway@localhost", "-c", "commit.gpgsign=false"}
+		return append(append(identity, "--work-tree", c.Dir), args...)
+	}
+	if _, err := clone.git(ctx, at("checkout", "--quiet", "--detach", req.Commit)...); err != nil {
+		return err
+	}
+	for _, pull := range req.Pulls {
+		message := fmt.Sprintf("Merge pull request %d", pull.Number)
+		if out, err := clone.git(ctx, at("merge", "--quiet", "--no-ff", "--no-stat", "-m", message, pull.SHA)...); err != nil {
+			return fmt.Errorf("pull request %d does not merge into %s; rebase it: %s (%w)", pull.Number, short(req.Commit), out, err)
+		}
+	}
+	return nil
+}
