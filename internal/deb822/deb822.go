@@ -38,6 +38,7 @@ func Parse(name string, data []byte) ([]Paragraph, error) {
 			return nil, err
 		}
 	}
+	p.endField()
 	return p.done, nil
 }
 
@@ -54,10 +55,11 @@ func ParseOne(name string, data []byte) (Paragraph, error) {
 }
 
 type parser struct {
-	name string
-	line int
-	done []Paragraph
-	open bool // the last paragraph of done goes on
+	name  string
+	line  int
+	done  []Paragraph
+	open  bool     // the last paragraph of done goes on
+	value []string // lines of the last field's value, joined when it ends
 }
 
 func (p *parser) add(line string) error {
@@ -66,6 +68,7 @@ func (p *parser) add(line string) error {
 	case strings.HasPrefix(line, "#"):
 		return nil
 	case text == "":
+		p.endField()
 		p.open = false
 		return nil
 	case text[0] == ' ' || text[0] == '\t':
@@ -83,6 +86,7 @@ func (p *parser) addField(text string) error {
 	if err := checkName(name); err != nil {
 		return p.errorf("%w", err)
 	}
+	p.endField()
 	if !p.open {
 		p.done = append(p.done, Paragraph{Line: p.line})
 		p.open = true
@@ -91,7 +95,8 @@ func (p *parser) addField(text string) error {
 	if before, twice := paragraph.Lookup(name); twice {
 		return p.errorf("field %s stands already in line %d; remove one", name, before.Line)
 	}
-	paragraph.Fields = append(paragraph.Fields, Field{Name: name, Value: strings.Trim(value, blanks), Line: p.line})
+	paragraph.Fields = append(paragraph.Fields, Field{Name: name, Line: p.line})
+	p.value = append(p.value[:0], strings.Trim(value, blanks))
 	return nil
 }
 
@@ -99,9 +104,15 @@ func (p *parser) addFold(text string) error {
 	if !p.open {
 		return p.errorf("the line goes on with a field, but there is none above; remove the blank before %q", strings.Trim(text, blanks))
 	}
-	fields := p.done[len(p.done)-1].Fields
-	fields[len(fields)-1].Value += "\n" + text
+	p.value = append(p.value, text)
 	return nil
+}
+
+func (p *parser) endField() {
+	if p.open {
+		fields := p.done[len(p.done)-1].Fields
+		fields[len(fields)-1].Value = strings.Join(p.value, "\n")
+	}
 }
 
 func (p *parser) errorf(format string, args ...any) error {
