@@ -1,0 +1,247 @@
+// Package daisybuilder makes a release of one commit: claim a version, build
+// every target, verify, upload, write the release, tag the built commit.
+//
+// Each step leaves a record that is created once, and begins by reading it. A
+// run that was killed is therefore finished by the next one, wherever it stopped,
+// and two runs of one commit end in the same release. A version's tag appears
+// last, so it exists only if its release is complete in the store.
+package daisybuilder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/release"
+	"slipway.dev/slipway/internal/version"
+)
+
+// Executor builds targets somewhere: on this machine, in pods, on Daisy.
+type Executor interface {
+	// Build builds the target and checks what came out. The artifacts' files
+	// lie in the folder that the executor was given.
+	Build(ctx context.Context, target string, v version.Version) (Built, error)
+}
+
+// Built is what an executor made of one target.
+type Built struct {
+	Root      string   // what it was built in
+	Notes     []string // what a reader of the release should know
+	Artifacts []File
+}
+
+// File is an artifact that lies on this machine.
+type File struct {
+	Path    string
+	Kind    release.Kind
+	Package *release.Package
+}
+
+// Config is what a release is made of.
+type Config struct {
+	Records  release.Records
+	Refs     version.Refs
+	Executor Executor
+	Commit   string   // full hash of a merged commit
+	Targets  []string // none makes a release that is a tag alone
+	Rebuild  bool     // release a commit again that has a release already
+	Now      func() time.Time
+	// FollowFuture numbers after a tag that is dated after today instead of refusing.
+	FollowFuture bool
+	Log          *logrus.Entry
+}
+
+// Outcome says what Create did.
+type Outcome struct {
+	Release release.Release
+	Already bool // the commit was released before; nothing changed
+}
+
+// Create makes the release, or finishes one that was begun.
+func Create(ctx context.Context, c Config) (Outcome, error) {
+	slices.Sort(c.Targets)
+	record, err := c.record(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	c.Log = c.Log.WithField("version", record.Version)
+	rel, complete, err := c.Records.Release(ctx, record.Version)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if complete {
+		changed, err := c.finish(ctx, record)
+		return Outcome{Release: rel, Already: !changed}, err
+	}
+	if _, err := version.Hold(ctx, c.Refs, record.Version, c.Commit); err != nil {
+		return Outcome{}, err
+	}
+	if rel, err = c.complete(ctx, record); err != nil {
+		return Outcome{}, err
+	}
+	_, err = c.finish(ctx, record)
+	return Outcome{Release: rel}, err
+}
+
+// record finds the record that gives the commit its version, or makes it.
+func (c Config) record(ctx context.Context) (release.Commit, error) {
+	record, rebuild, found, err := c.Records.Commit(ctx, c.Commit)
+	if err != nil {
+		return record, err
+	}
+	if found && c.Rebuild {
+		_, complete, err := c.Records.Release(ctx, record.Version)
+		if err != nil {
+			return record, err
+		}
+		if complete {
+			// The old release is finished first, so that its claim is not taken for a new one.
+			if _, err := c.finish(ctx, record); err != nil {
+				return record, err
+			}
+			return c.claim(ctx, rebuild+1)
+		}
+	}
+	if found {
+		return record, c.sameTargets(record)
+	}
+	return c.claim(ctx, 0)
+}
+
+// claim takes a version and writes it down as the commit's. Of two runs of one
+// commit the first to write wins, and the other gives its number back.
+func (c Config) claim(ctx context.Context, rebuild int) (release.Commit, error) {
+	claimed, err := version.Claim(ctx, c.Refs, version.ClaimRequest{
+		Commit: c.Commit, Now: c.Now, FollowFuture: c.FollowFuture,
+		Taken:    c.Records.Taken, // keeps a number from being used twice when its tag was deleted
+		Progress: func(message string) { c.Log.Info(message) },
+	})
+	if err != nil {
+		return release.Commit{}, err
+	}
+	c.Log.Infof("claimed version %s for commit %s", claimed.Version, c.Commit)
+	record, err := c.Records.CreateCommit(ctx, release.Commit{
+		Repository: c.Records.Repository, Commit: c.Commit, Version: claimed.Version,
+		Targets: c.Targets, Claimed: c.Now().UTC().Truncate(time.Second),
+	}, rebuild)
+	if err != nil {
+		return record, err
+	}
+	if record.Version != claimed.Version {
+		c.Log.Infof("another run of this commit claimed %s; joining it", record.Version)
+		if err := version.Drop(ctx, c.Refs, claimed); err != nil {
+			return record, err
+		}
+	}
+	return record, c.sameTargets(record)
+}
+
+func (c Config) sameTargets(record release.Commit) error {
+	if slices.Equal(record.Targets, c.Targets) {
+		return nil
+	}
+	return fmt.Errorf("commit %s has version %s for targets %s, not %s; name the same targets, or release it anew with --rebuild",
+		c.Commit, record.Version, list(record.Targets), list(c.Targets))
+}
+
+func list(targets []string) string {
+	if len(targets) == 0 {
+		return "(none)"
+	}
+	return strings.Join(targets, ",")
+}
+
+// complete builds what is not built and writes the release.
+func (c Config) complete(ctx context.Context, record release.Commit) (release.Release, error) {
+	targets, err := c.buildAll(ctx, record)
+	if err != nil {
+		return release.Release{}, err
+	}
+	rel, err := release.Assemble(record, targets)
+	if err != nil {
+		return release.Release{}, err
+	}
+	if err := c.Records.CreateRelease(ctx, rel); err != nil {
+		return release.Release{}, fmt.Errorf("write release %s of %s: %w", rel.Version, rel.Repository, err)
+	}
+	c.Log.Infof("release %s is complete in the store: %d artifacts", rel.Version, len(rel.Artifacts()))
+	return rel, nil
+}
+
+// finish tags the commit of a complete release and drops its claim. changed
+// says whether there was anything left to do.
+func (c Config) finish(ctx context.Context, record release.Commit) (changed bool, err error) {
+	status, err := version.StatusOf(ctx, c.Refs, record.Version)
+	if err != nil {
+		return false, err
+	}
+	if status.Tag.Peeled != record.Commit {
+		message := fmt.Sprintf("Release %s of %s\n\nTargets: %s\n", record.Version, record.Repository.Name, list(record.Targets))
+		if err := version.Tag(ctx, c.Refs, record.Version, record.Commit, message); err != nil {
+			return false, err
+		}
+		c.Log.Infof("tagged commit %s as %s", record.Commit, record.Version)
+		changed = true
+	}
+	if status.Claim.Name == "" {
+		return changed, nil
+	}
+	return true, version.Drop(ctx, c.Refs, version.Claimed{Version: record.Version, Ref: status.Claim})
+}
+
+// buildAll builds the targets side by side. One that fails does not stop the
+// others; their records stay, and the next run builds only what is missing.
+func (c Config) buildAll(ctx context.Context, record release.Commit) ([]release.Target, error) {
+	targets := make([]release.Target, len(record.Targets))
+	failures := make([]error, len(record.Targets))
+	var group errgroup.Group
+	for i, name := range record.Targets {
+		group.Go(func() error {
+			targets[i], failures[i] = c.buildOne(ctx, record, name)
+			return nil
+		})
+	}
+	_ = group.Wait() // failures are kept apart, so that each is named
+	var failed []string
+	for i, err := range failures {
+		if err != nil {
+			failed = append(failed, record.Targets[i])
+			failures[i] = fmt.Errorf("target %s: %w", record.Targets[i], err)
+		}
+	}
+	if len(failed) == 0 {
+		return targets, nil
+	}
+	return nil, fmt.Errorf("%d of %d targets failed (%s); nothing was tagged, and a new run builds only these:\n%w",
+		len(failed), len(targets), strings.Join(failed, ", "), errors.Join(failures...))
+}
+
+func (c Config) buildOne(ctx context.Context, record release.Commit, name string) (release.Target, error) {
+	log := c.Log.WithField("target", name)
+	done, ok, err := c.Records.Target(ctx, record.Version, name)
+	if err != nil {
+		return release.Target{}, err
+	}
+	if ok {
+		log.Infof("%s: built before, %d artifacts", name, len(done.Artifacts))
+		return done, nil
+	}
+	built, err := c.Executor.Build(ctx, name, record.Version)
+	if err != nil {
+		return release.Target{}, err
+	}
+	artifacts, err := c.upload(ctx, built.Artifacts)
+	if err != nil {
+		return release.Target{}, err
+	}
+	log.Infof("%s: uploaded %d artifacts", name, len(artifacts))
+	return c.Records.CreateTarget(ctx, record.Version, release.Target{
+		Name: name, Commit: record.Commit, Root: built.Root, Notes: built.Notes, Artifacts: artifacts,
+	})
+}

@@ -1,0 +1,80 @@
+// Setup installs the Debian packages that tests, the demo and benchmarks need.
+//
+// It says what it will install before it does, installs nothing that is there,
+// and is quick when there is nothing to do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/exec"
+)
+
+// tools are programs, and the Debian package that provides each.
+var tools = []struct{ program, pkg string }{
+	{"git", "git"},
+	{"make", "make"},
+	{"gcc", "gcc"},
+	{"mmdebstrap", "mmdebstrap"},
+	{"dpkg-buildpackage", "dpkg-dev"},
+	{"dh", "debhelper"},
+	{"fakeroot", "fakeroot"},
+	{"lintian", "lintian"},
+	{"rpmbuild", "rpm"},
+	{"rpmlint", "rpmlint"},
+	{"unshare", "util-linux"},
+	{"/usr/lib/git-core/git-http-backend", "git"},
+	{"/bin/busybox", "busybox-static"},
+}
+
+func main() {
+	cli.Main(func(env cli.Env) *cobra.Command {
+		return &cobra.Command{
+			Use: "setup", Short: "Install the Debian packages that tests and the demo need", Args: cli.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error { return setup(c.Context(), env) },
+		}
+	})
+}
+
+func setup(ctx context.Context, env cli.Env) error {
+	packages := missing()
+	if len(packages) == 0 {
+		return nil
+	}
+	list := strings.Join(packages, " ")
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("these Debian packages are missing; as root, run: apt-get install --no-install-recommends %s", list)
+	}
+	fmt.Fprintf(env.Stderr, "installing Debian packages that are missing: %s\n", list)
+	for _, args := range [][]string{
+		{"apt-get", "update", "-qq"},
+		append([]string{"apt-get", "install", "-qq", "-y", "--no-install-recommends"}, packages...),
+	} {
+		err := exec.Run(ctx, exec.Cmd{
+			Args: args, Env: append(os.Environ(), "DEBIAN_FRONTEND=noninteractive"),
+			Stdout: env.Stderr, Stderr: env.Stderr,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func missing() []string {
+	var packages []string
+	seen := map[string]bool{}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool.program); err != nil && !seen[tool.pkg] {
+			seen[tool.pkg] = true
+			packages = append(packages, tool.pkg)
+		}
+	}
+	return packages
+}
