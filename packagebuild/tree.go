@@ -32,11 +32,31 @@ func SkipPackaging(rel string) bool { return rel == "packaging" || SkipVCS(rel) 
 // through a link: a name that is taken is an error.
 func CopyTree(src, dst string, when time.Time, skip func(rel string) bool) error {
 	c := copier{dst: dst, when: when}
-	if err := walkTree(src, skip, c.copy); err != nil {
+	err := checkApart(src, dst)
+	if err == nil {
+		err = walkTree(src, skip, c.copy)
+	}
+	if err == nil {
+		err = c.stampFolders()
+	}
+	if err != nil {
 		return fmt.Errorf("copy %s to %s: %w", src, dst, err)
 	}
-	if err := c.stampFolders(); err != nil {
-		return fmt.Errorf("copy %s to %s: %w", src, dst, err)
+	return nil
+}
+
+// checkApart refuses a copy into the tree that is copied, which would never end.
+func checkApart(src, dst string) error {
+	from, err := filepath.Abs(src)
+	if err != nil {
+		return err
+	}
+	to, err := filepath.Abs(dst)
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(from, to); err == nil && filepath.IsLocal(rel) {
+		return errors.New("the copy would lie in the tree itself; choose a folder outside it")
 	}
 	return nil
 }

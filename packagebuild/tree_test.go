@@ -182,6 +182,15 @@ func TestCopyTreeWantsAFolder(t *testing.T) {
 	}
 }
 
+func TestCopyTreeRefusesItself(t *testing.T) {
+	dir := makeTree(t)
+	for _, dst := range []string{dir, filepath.Join(dir, "out", "copy")} {
+		if err := CopyTree(dir, dst, commitTime, nil); err == nil || !strings.Contains(err.Error(), "choose a folder outside") {
+			t.Errorf("copy to %s: error is %v", dst, err)
+		}
+	}
+}
+
 func TestCopyTreeOverwritesNothing(t *testing.T) {
 	elsewhere := t.TempDir()
 	for name, spoil := range map[string]func(dst string) error{
