@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -41,7 +40,23 @@ func digestOf(ctx context.Context, s Store, key string) (string, int64, error) {
 // takes on this line.
 const Idle = 2 * time.Minute
 
-var errIdle = errors.New("the store did not answer")
+// Bounded limits a request that carries little: it either answers soon or not at all.
+func Bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, Idle, errSilent(Idle))
+}
+
+func errSilent(idle time.Duration) error {
+	return fmt.Errorf("the store did not answer for %v: is it reachable?", idle)
+}
+
+// Because is err, or why ctx ended where that is what stopped the call. It is
+// asked before the context is cancelled for good order.
+func Because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
 
 // Watchdog ends a context when nothing happens for too long.
 type Watchdog struct {
@@ -55,7 +70,7 @@ type Watchdog struct {
 // without a call of Touch. Stop it when done.
 func Watch(ctx context.Context, idle time.Duration) (context.Context, *Watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(idle, func() { cancel(fmt.Errorf("%w for %v: is it reachable?", errIdle, idle)) })
+	timer := time.AfterFunc(idle, func() { cancel(errSilent(idle)) })
 	cause := func() error { return context.Cause(ctx) }
 	return ctx, &Watchdog{timer: timer, idle: idle, cancel: cancel, cause: cause}
 }
