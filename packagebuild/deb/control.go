@@ -1,0 +1,202 @@
+package deb
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"slipway.dev/slipway/internal/deb822"
+	"slipway.dev/slipway/packagebuild"
+)
+
+// control is a repository's debian/control.
+type control struct {
+	file     string // on this machine, for errors
+	tree     string // the folder that holds packaging/
+	source   deb822.Paragraph
+	binaries []deb822.Paragraph
+}
+
+var (
+	packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+	// stampField is XB-Git however its letters say where it is copied to.
+	stampField = regexp.MustCompile(`(?i)^X[SBC]*-Git$`)
+)
+
+const debianFolder = "packaging/debian"
+
+// readControl reads and checks packaging/debian/control. Links that leave the
+// repository are not followed: they could read a secret of the machine into a package.
+func readControl(src packagebuild.Source) (control, error) {
+	root, err := openTree(src)
+	if err != nil {
+		return control{}, err
+	}
+	defer root.Close()
+	for _, name := range []string{debianFolder, debianFolder + "/control", debianFolder + "/rules"} {
+		if _, err := root.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return control{}, packagebuild.NoPackaging(src, name)
+		} else if err != nil {
+			return control{}, fmt.Errorf("read packaging of %s: %w", src.Tree(), err)
+		}
+	}
+	data, err := root.ReadFile(debianFolder + "/control")
+	if err != nil {
+		return control{}, fmt.Errorf("read packaging of %s: %w", src.Tree(), err)
+	}
+	return parseControl(src.Tree(), data)
+}
+
+// openTree opens the folder that holds packaging/, which lies in the repository.
+func openTree(src packagebuild.Source) (*os.Root, error) {
+	top, err := os.OpenRoot(src.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open source: %w", err)
+	}
+	if src.BuildDir == "" {
+		return top, nil
+	}
+	defer top.Close()
+	root, err := top.OpenRoot(src.BuildDir)
+	if err != nil {
+		return nil, fmt.Errorf("open build folder of %s: %w; name a folder of the repository with --build-dir", src.Dir, err)
+	}
+	return root, nil
+}
+
+func parseControl(tree string, data []byte) (control, error) {
+	c := control{file: filepath.Join(tree, filepath.FromSlash(debianFolder), "control"), tree: tree}
+	paragraphs, err := deb822.Parse(c.file, data)
+	if err != nil {
+		return control{}, err
+	}
+	if len(paragraphs) < 2 {
+		return control{}, fmt.Errorf("%s: %d paragraphs; want one that begins with Source: and one with Package: for each package", c.file, len(paragraphs))
+	}
+	c.source, c.binaries = paragraphs[0], paragraphs[1:]
+	if err := c.check(c.source, "Source", "Maintainer"); err != nil {
+		return control{}, err
+	}
+	for _, binary := range c.binaries {
+		if err := c.check(binary, "Package", "Architecture"); err != nil {
+			return control{}, err
+		}
+	}
+	return c, nil
+}
+
+// check wants both fields in p, and a package's name in the first.
+func (c control) check(p deb822.Paragraph, name, other string) error {
+	for _, field := range []string{name, other} {
+		if p.Get(field) == "" {
+			return fmt.Errorf("%s:%d: the paragraph has no %s field; add one", c.file, p.Line, field)
+		}
+	}
+	f, _ := p.Lookup(name)
+	if !packageName.MatchString(f.Value) {
+		return fmt.Errorf("%s:%d: %s %q is no package name; use small letters, digits, '+', '-' and '.'", c.file, f.Line, f.Name, f.Value)
+	}
+	m, _ := p.Lookup(other)
+	if strings.Contains(m.Value, "\n") {
+		return fmt.Errorf("%s:%d: %s goes over more than one line", c.file, m.Line, m.Name)
+	}
+	return nil
+}
+
+// folder is the unpacked source's, in the build's folder.
+func (c control) folder(req packagebuild.Request) string {
+	return c.source.Get("Source") + "-" + req.Version
+}
+
+// builtFor splits the packages into those that a build for arch makes and the rest.
+func (c control) builtFor(arch string, cross bool) (built, left []string) {
+	for _, p := range c.binaries {
+		if name := p.Get("Package"); fits(p.Get("Architecture"), arch, cross) {
+			built = append(built, name)
+		} else {
+			left = append(left, name)
+		}
+	}
+	return built, left
+}
+
+// fits says whether an Architecture field covers arch.
+func fits(field, arch string, cross bool) bool {
+	return slices.ContainsFunc(strings.Fields(field), func(word string) bool {
+		switch word {
+		case "any", "linux-any", "any-" + arch, "linux-" + arch, arch:
+			return true
+		}
+		return word == "all" && !cross
+	})
+}
+
+// buildDepends lists the relations of the Build-Depends fields as they stand,
+// each in one line: apt and dpkg know what to make of them.
+func (c control) buildDepends(cross bool) []string {
+	fields := []string{"Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep"}
+	if cross {
+		fields = fields[:2]
+	}
+	var relations []string
+	for _, field := range fields {
+		for relation := range strings.SplitSeq(c.source.Get(field), ",") {
+			if words := strings.Fields(relation); len(words) > 0 {
+				relations = append(relations, strings.Join(words, " "))
+			}
+		}
+	}
+	return relations
+}
+
+var (
+	goTool     = regexp.MustCompile(`^(dh-golang|dh-sequence-golang)$`)
+	goCompiler = regexp.MustCompile(`^(golang-go|golang-any|golang-[0-9.]+(-go)?)$`)
+	// relationName is the package of one alternative: `libfoo-dev (>= 2) [amd64]` is about libfoo-dev.
+	relationName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*`)
+)
+
+// isGo says whether a relation means that the package is built with Go.
+func isGo(relation string) bool { return names(relation, goTool) || names(relation, goCompiler) }
+
+func names(relation string, pattern *regexp.Regexp) bool {
+	for alternative := range strings.SplitSeq(relation, "|") {
+		if pattern.MatchString(relationName.FindString(strings.TrimSpace(alternative))) {
+			return true
+		}
+	}
+	return false
+}
+
+// dropGo takes Go compilers out: there is none that runs here and belongs to another architecture.
+func dropGo(relations []string) (kept, dropped []string) {
+	for _, relation := range relations {
+		if names(relation, goCompiler) {
+			dropped = append(dropped, relation)
+		} else {
+			kept = append(kept, relation)
+		}
+	}
+	return kept, dropped
+}
+
+// stamped is the control file with the commit in it: dpkg-gencontrol copies
+// XB- fields of the source paragraph to every package, and one of a package's
+// own paragraph would win over it.
+func (c control) stamped(url string) ([]byte, error) {
+	all := append([]deb822.Paragraph{c.source}, c.binaries...)
+	for i, p := range all {
+		all[i].Fields = slices.DeleteFunc(slices.Clone(p.Fields), func(f deb822.Field) bool {
+			return stampField.MatchString(f.Name)
+		})
+	}
+	if url != "" {
+		all[0].Set("XB-Git", url)
+	}
+	return deb822.Format(all...)
+}

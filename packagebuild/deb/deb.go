@@ -1,0 +1,172 @@
+// Package deb builds Debian packages with dpkg-buildpackage.
+//
+// The packaging in packaging/debian is the repository's; what says which
+// version and commit it is (changelog, XB-Git) is made here, so that a package
+// can neither claim another version than the one that is released nor hide
+// where it comes from. Nothing of the repository's code runs in this package.
+package deb
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"slipway.dev/slipway/packagebuild"
+)
+
+// Format is packagebuild.Format for .deb files.
+type Format struct{}
+
+var _ packagebuild.Format = Format{}
+
+// New returns the deb format.
+func New() Format { return Format{} }
+
+// buildArch is the architecture of the machines that build; for another the build is a cross build.
+const buildArch = "amd64"
+
+// debianArch is Debian's word for one of Go's architectures.
+func debianArch(arch string) string {
+	switch arch {
+	case "386":
+		return "i386"
+	case "arm":
+		return "armhf"
+	case "ppc64le":
+		return "ppc64el"
+	}
+	return arch
+}
+
+// upstreamVersion is what Debian allows as the part between epoch and
+// revision, less the hyphen, which would blur where the revision begins.
+var upstreamVersion = regexp.MustCompile(`^[0-9][A-Za-z0-9.+~]*$`)
+
+// release is the revision: g1 and the target's suffix, so that no two targets share a file name.
+func release(req packagebuild.Request) string { return "g1" + req.Target.Suffix }
+
+// fullVersion is the package's version, with the epoch that guest packages have.
+func fullVersion(req packagebuild.Request) string {
+	return "1:" + req.Version + "-" + release(req)
+}
+
+// Plan reads packaging/debian/control and says what the build takes.
+func (Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
+	c, err := load(req)
+	if err != nil {
+		return packagebuild.Plan{}, err
+	}
+	arch := debianArch(req.Target.Arch)
+	cross := arch != buildArch
+	built, left := c.builtFor(arch, cross)
+	if len(built) == 0 {
+		return packagebuild.Plan{}, fmt.Errorf("plan %s: %s builds no package for %s; take the target out, or widen an Architecture field",
+			req.Target.Name, c.file, arch)
+	}
+	relations := c.buildDepends(cross)
+	plan := packagebuild.Plan{
+		Dependencies: relations,
+		Go:           slices.ContainsFunc(relations, isGo) || hasGoModule(req.Source),
+		Notes:        notes(req, c, left),
+	}
+	var dropped []string
+	if cross {
+		plan.Dependencies, dropped = dropGo(relations)
+		plan.Notes = append(plan.Notes, crossNotes(req, dropped)...)
+	}
+	plan.Steps = []packagebuild.Step{{
+		Name: "dpkg-buildpackage",
+		Args: buildArgs(arch, cross, len(dropped) > 0),
+		Dir:  packagebuild.BuildRoot + "/" + c.folder(req),
+		Env:  buildEnv(req, cross),
+	}}
+	return plan, nil
+}
+
+// load checks the request and reads the packaging that it is about.
+func load(req packagebuild.Request) (control, error) {
+	if !upstreamVersion.MatchString(req.Version) {
+		return control{}, fmt.Errorf("version %q cannot be a Debian version; want digits first, then letters, digits, '.', '+' or '~'", req.Version)
+	}
+	if req.Source.Time.IsZero() {
+		return control{}, fmt.Errorf("source %s has no time; the changelog needs one", req.Source.Dir)
+	}
+	if url := commitURL(req.Source); !strings.HasSuffix(url, req.Source.Commit) {
+		return control{}, fmt.Errorf("commit URL %s does not end in commit %s; packages would not pass their check", url, req.Source.Commit)
+	}
+	return readControl(req.Source)
+}
+
+// buildArgs is the command. Binaries only: see docs/deb.md. A cross build
+// leaves packages of Architecture: all to the native target of the same suffix,
+// since both would give them the same file name.
+func buildArgs(arch string, cross, withoutGo bool) []string {
+	args := []string{"dpkg-buildpackage", "-us", "-uc"}
+	if !cross {
+		return append(args, "--build=binary")
+	}
+	args = append(args, "--build=any", "-a"+arch, "-Pcross,nocheck")
+	if withoutGo {
+		args = append(args, "-d") // the root cannot have the golang-go that control asks for
+	}
+	return args
+}
+
+func buildEnv(req packagebuild.Request, cross bool) map[string]string {
+	options := []string{"noautodbgsym"}
+	if !req.Check || cross {
+		options = append(options, "nocheck")
+	}
+	options = append(options, "parallel="+strconv.Itoa(max(req.Jobs, 1)))
+	env := map[string]string{
+		"DEB_BUILD_OPTIONS": strings.Join(options, " "),
+		"HOME":              packagebuild.BuildRoot,
+		"RELEASE":           release(req),
+		"SOURCE_DATE_EPOCH": strconv.FormatInt(req.Source.Time.Unix(), 10),
+		"VERSION":           req.Version,
+	}
+	if req.Target.TargetVersion != "" {
+		env["TARGET_VERSION"] = req.Target.TargetVersion
+	}
+	return env
+}
+
+func notes(req packagebuild.Request, c control, left []string) []string {
+	var notes []string
+	if commitURL(req.Source) == "" {
+		notes = append(notes, "the packages carry no Git field: the source is a plain folder")
+	}
+	if len(left) > 0 {
+		notes = append(notes, fmt.Sprintf("not built for %s: %s", req.Target.Arch, strings.Join(left, ", ")))
+	}
+	if info, err := os.Lstat(filepath.Join(c.tree, "debian")); err == nil && info.IsDir() {
+		notes = append(notes, "the tree's own debian/ is left out: packaging/debian takes its place")
+	}
+	return notes
+}
+
+func crossNotes(req packagebuild.Request, dropped []string) []string {
+	var notes []string
+	if len(dropped) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: not installed for the cross build, which uses the Go toolchain handed in",
+			strings.Join(dropped, ", ")))
+	}
+	if req.Check {
+		notes = append(notes, "the package's own tests do not run in a cross build")
+	}
+	return notes
+}
+
+// hasGoModule says whether the tree, or the extra source in it, is a Go module.
+func hasGoModule(src packagebuild.Source) bool {
+	info, err := os.Lstat(filepath.Join(src.Tree(), "go.mod"))
+	if err == nil && info.Mode().Type() == fs.FileMode(0) {
+		return true
+	}
+	return src.Extra != nil && hasGoModule(*src.Extra)
+}
