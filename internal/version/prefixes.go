@@ -5,7 +5,7 @@ import "time"
 // Prefixes are the ref prefixes that a claim must see: today's tags, all claims,
 // and every day of the calendar after today. They leave out the past, so that a
 // listing costs no more in a repository with a hundred thousand old tags. They are
-// about 40, all sent in one request of git's protocol.
+// never over 56, all sent in one request of git's protocol.
 func Prefixes(now time.Time) []string {
 	day := Today(now)
 	return append([]string{claimPrefix, dayPrefix(day)}, later(day, 0, len(day))...)
@@ -13,7 +13,7 @@ func Prefixes(now time.Time) []string {
 
 // CoarsePrefixes are for a backend that pays a request for each prefix: claims,
 // the whole of this month, later months of the year, later years of the decade and
-// later decades of the century. They are 12 in November 2026, and never over 28.
+// later decades of the century. They are 13 in November 2026, and never over 29.
 func CoarsePrefixes(now time.Time) []string {
 	day := Today(now)
 	const decade, month = 2, 6 // of YYYYMMDD
