@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway.dev/slipway/internal/version"
 	"slipway.dev/slipway/packagebuild"
 )
 
@@ -75,7 +76,7 @@ func step(req packagebuild.Request, spec *Spec) packagebuild.Step {
 // goospec's template, so that a program and its package agree.
 func environment(req packagebuild.Request) map[string]string {
 	env := map[string]string{
-		"VERSION":        gooVersion(req.Version),
+		"VERSION":        version.Goo(req.Version),
 		"RELEASE":        "g1" + req.Target.Suffix,
 		"TARGET_VERSION": req.Target.TargetVersion,
 	}
@@ -121,21 +122,22 @@ func installable(arch string) []string {
 }
 
 // checkVersion refuses a goospec that does not carry the version being built.
-func checkVersion(pkg *PkgSpec, version string) error {
-	if holds(pkg.Version, gooVersion(version)) {
+func checkVersion(pkg *PkgSpec, wanted string) error {
+	if holds(pkg.Version, wanted) {
 		return nil
 	}
 	return fmt.Errorf(`version %q does not hold %s, which is being built; write "version": "{{.version}}.0@1"`,
-		pkg.Version, gooVersion(version))
+		pkg.Version, wanted)
 }
 
-// checkExtra refuses an extra source that would lie where the repository does.
+// checkExtra refuses an extra source that would lie where the repository or
+// the build's home does.
 func checkExtra(extra *packagebuild.Source) error {
 	if extra == nil {
 		return nil
 	}
 	name := extra.Name()
-	if name == sourceName || strings.HasPrefix(name, ".") || strings.Contains(name, "/") {
+	if name == sourceName || name == "home" || strings.HasPrefix(name, ".") || strings.Contains(name, "/") {
 		return fmt.Errorf("extra source %s cannot be staged as %q; clone it from a repository of another name", extra.Dir, name)
 	}
 	return nil

@@ -1,12 +1,14 @@
 package goo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
 
+	"slipway.dev/slipway/internal/version"
 	"slipway.dev/slipway/packagebuild"
 )
 
@@ -37,10 +39,10 @@ func load(req packagebuild.Request) (specs []*Spec, notes []string, err error) {
 }
 
 func prepare(spec *Spec, req packagebuild.Request) error {
-	if err := checkVersion(&spec.Package, req.Version); err != nil {
+	if err := checkVersion(&spec.Package, version.Goo(req.Version)); err != nil {
 		return err
 	}
-	return spec.Package.stamp(req.Source.CommitURL)
+	return spec.Package.stamp(cmp.Or(req.Source.CommitURL, req.Source.Commit))
 }
 
 func checkFileNames(specs []*Spec) error {
@@ -80,7 +82,7 @@ func readSpecs(req packagebuild.Request) ([]*Spec, error) {
 	return specs, errors.Join(problems...)
 }
 
-func readSpec(t *tree, name, version string) (*Spec, error) {
+func readSpec(t *tree, name, wanted string) (*Spec, error) {
 	file, _, err := t.open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read goospec: %w", err)
@@ -90,5 +92,5 @@ func readSpec(t *tree, name, version string) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return ParseSpec(path.Join(t.base, name), text, gooVersion(version))
+	return ParseSpec(path.Join(t.base, name), text, version.Goo(wanted))
 }

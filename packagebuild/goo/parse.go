@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -148,7 +149,7 @@ func jsonError(path string, text, made []byte, err error) error {
 	case errors.As(err, &syntax):
 		problem, offset = syntax.Error(), syntax.Offset
 	case errors.As(err, &kind):
-		problem, offset = fmt.Sprintf("%s holds a JSON %s, but must be a %s", cmp.Or(kind.Field, "the goospec"), kind.Value, kind.Type), kind.Offset
+		problem, offset = kindProblem(kind), kind.Offset
 	case errors.As(err, new(base64.CorruptInputError)):
 		return fmt.Errorf("parse %s: a tag's value must be base64: %w", path, err)
 	default:
@@ -159,6 +160,18 @@ func jsonError(path string, text, made []byte, err error) error {
 	}
 	line, column := locate(made, int(offset)-1)
 	return syntaxError(path, made, line, column, problem)
+}
+
+// kindProblem words a value of the wrong kind in JSON's terms, not Go's.
+func kindProblem(err *json.UnmarshalTypeError) string {
+	wanted := err.Type.Kind().String()
+	switch err.Type.Kind() {
+	case reflect.Struct, reflect.Map:
+		wanted = "object"
+	case reflect.Slice:
+		wanted = "array"
+	}
+	return fmt.Sprintf("%s is %s, but must be %s", cmp.Or(err.Field, "the whole"), err.Value, wanted)
 }
 
 var newline = []byte("\n")

@@ -155,7 +155,7 @@ func isAbs(name string) bool {
 	return strings.HasPrefix(name, "/") || strings.HasPrefix(name, `\`) || windowsDrive.MatchString(name)
 }
 
-// stamp adds the commit's URL to the tags; a plain folder has none.
+// stamp adds the commit's URL, which is empty for a plain folder, to the tags.
 func (p *PkgSpec) stamp(url string) error {
 	if url == "" {
 		return nil

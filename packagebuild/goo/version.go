@@ -136,17 +136,6 @@ func compareIdentifier(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// gooVersion is the form of a request's version that googet can parse: a
-// presubmit's 0~pr12.abcdef0 becomes 0.0.12+abcdef0, older than any release.
-func gooVersion(version string) string {
-	presubmit, ok := strings.CutPrefix(version, "0~pr")
-	if !ok {
-		return version
-	}
-	number, commit, _ := strings.Cut(presubmit, ".")
-	return "0.0." + number + "+" + commit
-}
-
 // oneBuild joins a second plus sign's metadata to the first with a dot. A
 // goospec may add its own (+win) to a presubmit's version, which has one already.
 func oneBuild(version string) string {
