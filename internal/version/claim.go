@@ -17,7 +17,7 @@ const (
 	// claimTimeout bounds a claim whose context has no earlier deadline.
 	claimTimeout = 10 * time.Minute
 	// minPause and maxPause bound the random pause after a number was lost.
-	minPause, maxPause = 100 * time.Millisecond, 4 * time.Second
+	minPause, maxPause = 100 * time.Millisecond, 2 * time.Second
 )
 
 // ErrFuture is a version tag or claim that is dated after today.
