@@ -74,8 +74,12 @@ func writeError(w http.ResponseWriter, e *apiError) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	if v == nil {
+	switch v := v.(type) {
+	case nil:
 		w.WriteHeader(status)
+		return
+	case text:
+		v.writeTo(w, status)
 		return
 	}
 	data, err := json.Marshal(v)

@@ -1,8 +1,11 @@
 package github
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Scope is what a token may do on behalf of its owner.
@@ -32,17 +35,24 @@ const (
 	pushes                 // may change refs, statuses and the repository's labels
 )
 
+// people are the users and their tokens.
+type people struct {
+	mu     sync.Mutex
+	tokens map[string]token
+	logins map[string]string // by lower-case login
+}
+
 // AddUser makes a user and a token that may do all that the user may.
 // An empty token makes a user without one.
 func (s *Server) AddUser(login, token string) { s.AddToken(login, token, ReadWrite) }
 
 // AddToken gives a user (made if new) a token of a scope.
 func (s *Server) AddToken(login, secret string, scope Scope) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.users[strings.ToLower(login)] = true
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	s.people.logins[strings.ToLower(login)] = login
 	if secret != "" {
-		s.tokens[secret] = token{login: login, scope: scope}
+		s.people.tokens[secret] = token{login: login, scope: scope}
 	}
 }
 
@@ -55,10 +65,26 @@ func bearer(req *http.Request) string {
 	return ""
 }
 
-func (s *Server) owner(secret string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tokens[secret].login
+// token is who a secret belongs to, and what it may do.
+func (s *Server) token(secret string) (token, bool) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	t, known := s.people.tokens[secret]
+	return t, known
+}
+
+// known says whether there is a user of the login.
+func (s *Server) known(login string) bool {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	return s.people.logins[strings.ToLower(login)] != ""
+}
+
+// logins are those of all users, sorted.
+func (s *Server) logins() []string {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	return slices.Sorted(maps.Values(s.people.logins))
 }
 
 // authenticate finds out who asks. A token that the server never heard of is a mistake.
@@ -66,16 +92,14 @@ func (c *call) authenticate() error {
 	if c.req.Header.Get("Authorization") == "" {
 		return nil
 	}
-	c.server.mu.Lock()
-	t, known := c.server.tokens[bearer(c.req)]
-	c.server.mu.Unlock()
+	t, known := c.server.token(bearer(c.req))
 	if !known {
 		c.server.wrong(c.req, "unknown token; make it known with AddUser, or with AddToken(login, token, Revoked) if it is to be refused")
 	}
 	if !known || t.scope == Revoked {
 		return &apiError{status: http.StatusUnauthorized, message: "Bad credentials"}
 	}
-	c.login = t.login
+	c.login, c.scope = t.login, t.scope
 	return nil
 }
 
@@ -105,10 +129,7 @@ func (c *call) authorize(needs access) error {
 	if needs == knows {
 		return nil
 	}
-	c.server.mu.Lock()
-	scope := c.server.tokens[bearer(c.req)].scope
-	c.server.mu.Unlock()
-	if scope == ReadOnly {
+	if c.scope == ReadOnly {
 		return &apiError{status: http.StatusForbidden, message: "Resource not accessible by personal access token"}
 	}
 	if c.repo == nil || c.repo.may(c.login, needs) {

@@ -20,13 +20,20 @@ const maxBody = 10 << 20
 // gitDeadline bounds the git programs that one request runs.
 const gitDeadline = 30 * time.Second
 
+// gitContext lives as long as the server, not the connection: a change that was begun
+// is finished, as on GitHub.
+func (s *Server) gitContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.ctx, gitDeadline)
+}
+
 // call is one request on its way through a handler.
 type call struct {
 	server   *Server
 	req      *http.Request
-	ctx      context.Context // of the server, not of the connection: a change that was begun is finished
+	ctx      context.Context // gitContext
 	header   http.Header     // of the answer
 	login    string          // who asks; empty is anonymous
+	scope    Scope           // of the token
 	repo     *Repo           // that the path names, or nil
 	body     []byte
 	bodyRead bool
@@ -35,7 +42,7 @@ type call struct {
 
 // handle runs one endpoint, and reports what a correct client would not have sent.
 func (s *Server) handle(w http.ResponseWriter, req *http.Request, r route) {
-	ctx, cancel := context.WithTimeout(s.ctx, gitDeadline)
+	ctx, cancel := s.gitContext()
 	defer cancel()
 	c := &call{server: s, req: req, ctx: ctx, header: w.Header(), queries: []string{"page", "per_page"}}
 	result, err := c.run(r)

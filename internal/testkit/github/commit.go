@@ -12,7 +12,7 @@ import (
 // branch, as a push by login, and returns the commit. A new branch starts at the
 // default branch's head, or from nothing.
 func (r *Repo) PushAs(login, branch, message string, files map[string]string) (string, error) {
-	ctx, cancel := context.WithTimeout(r.server.ctx, gitDeadline)
+	ctx, cancel := r.server.gitContext()
 	defer cancel()
 	ref := "refs/heads/" + branch
 	old, existed, err := r.git.ref(ctx, ref)
@@ -22,7 +22,7 @@ func (r *Repo) PushAs(login, branch, message string, files map[string]string) (s
 	if err != nil {
 		return "", fmt.Errorf("push to %s of %s: %w", branch, r.FullName(), err)
 	}
-	who := signature{Name: login, Email: login + "@users.noreply.github.com", Date: r.server.now()}
+	who := signature{Name: login, Email: email(login), Date: r.server.now()}
 	sha, err := r.git.commit(ctx, ref, old.SHA, who, message, files)
 	if err != nil {
 		return "", fmt.Errorf("push to %s of %s: %w", branch, r.FullName(), err)
@@ -53,6 +53,3 @@ func (g *gitRepo) commit(ctx context.Context, ref, parent string, who signature,
 
 // data is a block of bytes as git fast-import reads it.
 func data(s string) string { return fmt.Sprintf("data %d\n%s\n", len(s), s) }
-
-// refMoved tells the world of a change of a ref.
-func (r *Repo) refMoved(ctx context.Context, login, ref, new, old string) error { return nil }

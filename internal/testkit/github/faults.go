@@ -72,15 +72,15 @@ func (s *Server) Faults(seed uint64, config FaultConfig) {
 		config.Stall = time.Minute
 	}
 	s.config.Log("fake GitHub: faults with seed %d: script %v, rates %v", seed, config.Script, config.Rates)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = &faults{FaultConfig: config, random: rand.New(rand.NewPCG(seed, 0))}
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	s.requests.faults = &faults{FaultConfig: config, random: rand.New(rand.NewPCG(seed, 0))}
 }
 
 func (s *Server) nextFault(r Request) Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.faults
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	f := s.requests.faults
 	if f == nil || f.Match != nil && !f.Match(r) {
 		return NoFault
 	}
@@ -128,12 +128,12 @@ func (s *Server) refuse(a *answer, fault Fault) bool {
 }
 
 func (s *Server) faultWait() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.faults == nil {
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	if s.requests.faults == nil {
 		return 0
 	}
-	return s.faults.RetryAfter
+	return s.requests.faults.RetryAfter
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
@@ -151,6 +151,7 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, a *answer, fault
 	case Truncate:
 		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
 		a.copyTo(w, a.body[:len(a.body)/2])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // net/http's way to break off an answer
 	default:
 		a.copyTo(w, a.body)
@@ -166,9 +167,9 @@ func (a *answer) copyTo(w http.ResponseWriter, body []byte) {
 }
 
 func (s *Server) stall(req *http.Request) {
-	s.mu.Lock()
-	wait := time.NewTimer(s.faults.Stall)
-	s.mu.Unlock()
+	s.requests.mu.Lock()
+	wait := time.NewTimer(s.requests.faults.Stall)
+	s.requests.mu.Unlock()
 	defer wait.Stop()
 	select {
 	case <-wait.C:

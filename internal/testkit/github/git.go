@@ -58,6 +58,9 @@ type object struct {
 
 // lookup finds the first of the names that git knows, as "main^{commit}" or a hash.
 func (g *gitRepo) lookup(ctx context.Context, names ...string) (object, bool, error) {
+	if strings.ContainsAny(strings.Join(names, ""), "\n") {
+		return object{}, false, nil
+	}
 	out, err := g.git(ctx, strings.Join(names, "\n")+"\n", "cat-file", "--batch-check=%(objectname) %(objecttype)")
 	if err != nil {
 		return object{}, false, err

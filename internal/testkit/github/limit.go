@@ -31,7 +31,8 @@ func (s *Server) spend(a *answer, req *http.Request) bool {
 	if req.URL.Path == "/rate_limit" {
 		cost = 0
 	}
-	r, ok := s.allowance(s.owner(bearer(req)), cost)
+	owner, _ := s.token(bearer(req))
+	r, ok := s.allowance(owner.login, cost)
 	r.setHeaders(a.header)
 	if !ok {
 		writeError(a, primaryLimit())
@@ -41,20 +42,20 @@ func (s *Server) spend(a *answer, req *http.Request) bool {
 
 // allowance takes cost off the user's allowance; false says that there was none left.
 func (s *Server) allowance(login string, cost int) (rate, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := s.now(); !now.Before(s.limits.reset) {
-		s.limits = limits{reset: now.Add(time.Hour), used: map[string]int{}}
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	if now := s.now(); !now.Before(s.requests.limits.reset) {
+		s.requests.limits = limits{reset: now.Add(time.Hour), used: map[string]int{}}
 	}
 	limit := s.config.RateLimit
 	if login == "" {
 		limit = min(limit, anonymousLimit)
 	}
-	used := s.limits.used[login] + cost
+	used := s.requests.limits.used[login] + cost
 	ok := used <= limit
 	used = min(used, limit)
-	s.limits.used[login] = used
-	return rate{Limit: limit, Remaining: limit - used, Reset: s.limits.reset.Unix(), Used: used, Resource: "core"}, ok
+	s.requests.limits.used[login] = used
+	return rate{Limit: limit, Remaining: limit - used, Reset: s.requests.limits.reset.Unix(), Used: used, Resource: "core"}, ok
 }
 
 func (r rate) setHeaders(h http.Header) {

@@ -1,7 +1,6 @@
 package github
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -27,6 +26,12 @@ type Repo struct {
 	options Options
 	id      int64
 	created time.Time
+
+	// The server's lock guards these.
+	issues   map[int]*issue
+	comments []*comment
+	labels   []*labelJSON
+	statuses map[string][]statusJSON // by commit, the oldest first
 }
 
 // AddRepo makes a repository, and the bare git repository behind it if there is none yet.
@@ -37,7 +42,7 @@ func (s *Server) AddRepo(org, name string, options Options) (*Repo, error) {
 	if options.GitDir == "" {
 		options.GitDir = filepath.Join(s.config.Dir, org, name+".git")
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, gitDeadline)
+	ctx, cancel := s.gitContext()
 	defer cancel()
 	git, err := openGit(ctx, options.GitDir, options.DefaultBranch)
 	if err != nil {
@@ -48,14 +53,16 @@ func (s *Server) AddRepo(org, name string, options Options) (*Repo, error) {
 			return nil, fmt.Errorf("add repository %s/%s: permission %q of %s is none of %s", org, name, permission, login, permissions)
 		}
 	}
-	r := &Repo{Org: org, Name: name, GitDir: options.GitDir, server: s, git: git, options: options, created: s.now()}
+	r := &Repo{
+		Org: org, Name: name, GitDir: options.GitDir, server: s, git: git, options: options, id: s.nextID(), created: s.now(),
+		issues: map[int]*issue{}, statuses: map[string][]statusJSON{},
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := strings.ToLower(r.FullName())
 	if s.repos[key] != nil {
 		return nil, fmt.Errorf("add repository %s/%s: it is there already", org, name)
 	}
-	r.id = s.nextID()
 	s.repos[key] = r
 	return r, nil
 }
@@ -80,15 +87,13 @@ var permissions = []string{"none", "read", "triage", "write", "maintain", "admin
 
 // permission is what a user may do to the repository.
 func (r *Repo) permission(login string) string {
-	r.server.mu.Lock()
-	defer r.server.mu.Unlock()
 	for name, permission := range r.options.Collaborators {
 		if strings.EqualFold(name, login) {
 			return permission
 		}
 	}
 	switch {
-	case r.options.Collaborators == nil && r.server.users[strings.ToLower(login)]:
+	case r.options.Collaborators == nil && r.server.known(login):
 		return "admin"
 	case r.options.Private:
 		return "none"

@@ -1,6 +1,9 @@
 package github
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Request is one request that the server met.
 type Request struct {
@@ -16,11 +19,19 @@ type Request struct {
 // Requests is the request log, in the order in which the answers were made.
 type Requests []Request
 
+// requests is what the server keeps of its clients' doings.
+type requests struct {
+	mu     sync.Mutex
+	log    []Request
+	limits limits
+	faults *faults
+}
+
 // Requests returns what the server met since it started.
 func (s *Server) Requests() Requests {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.log)
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	return slices.Clone(s.requests.log)
 }
 
 // Count is how many requests an endpoint met.
@@ -36,7 +47,7 @@ func (r Requests) Counts() map[string]int {
 }
 
 func (s *Server) record(r Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.log = append(s.log, r)
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	s.requests.log = append(s.requests.log, r)
 }

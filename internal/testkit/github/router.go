@@ -2,7 +2,6 @@ package github
 
 import (
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 )
@@ -24,8 +23,9 @@ func (r route) endpoint() string { return r.method + " " + r.path }
 // routes is the whole API, resource by resource.
 func routes() []route {
 	return slices.Concat(
-		userRoutes(), repoRoutes(),
-		refRoutes(), tagRoutes(),
+		userRoutes(), orgRoutes(), repoRoutes(),
+		refRoutes(), tagRoutes(), commitRoutes(), branchRoutes(), statusRoutes(),
+		issueRoutes(), commentRoutes(), labelRoutes(), pullRoutes(), reviewRoutes(),
 	)
 }
 
@@ -45,7 +45,8 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 		req = withoutPrefix(req)
 	}
 	entry := Request{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery}
-	entry.User = s.owner(bearer(req))
+	owner, _ := s.token(bearer(req))
+	entry.User = owner.login
 	if _, entry.Endpoint = s.mux.Handler(req); entry.Endpoint == "/" {
 		entry.Endpoint = ""
 	}
@@ -70,6 +71,12 @@ func (s *Server) answer(req *http.Request, fault Fault) *answer {
 		return a
 	}
 	s.mux.ServeHTTP(a, req)
+	if a.header.Get("Location") != "" && a.status/100 == 3 {
+		// ServeMux mends unclean paths by a redirect; GitHub does not.
+		a.header.Del("Location")
+		a.body = nil
+		s.noRoute(a, req)
+	}
 	return a
 }
 
@@ -86,7 +93,7 @@ func (s *Server) noRoute(w http.ResponseWriter, req *http.Request) {
 	if allowed := s.allowedMethods(req); len(allowed) > 0 {
 		s.wrong(req, "wrong method; this path takes %s", strings.Join(allowed, ", "))
 	} else {
-		s.wrong(req, "no such endpoint in the fake GitHub; mend the path, or add a route to %s", "internal/testkit/github")
+		s.wrong(req, "no such endpoint; mend the path, or add a route to internal/testkit/github")
 	}
 	writeError(w, notFound())
 }
@@ -96,15 +103,12 @@ func (s *Server) allowedMethods(req *http.Request) []string {
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 		other := req.Clone(req.Context())
 		other.Method = method
-		if _, pattern := s.mux.Handler(other); pattern != "/" && isClean(req.URL.Path) {
+		if _, pattern := s.mux.Handler(other); pattern != "/" && method != req.Method {
 			allowed = append(allowed, method)
 		}
 	}
 	return allowed
 }
-
-// isClean says whether ServeMux would serve the path instead of redirecting it.
-func isClean(p string) bool { return path.Clean(p) == strings.TrimSuffix(p, "/") || p == "/" }
 
 // wrong reports a client's mistake to the test.
 func (s *Server) wrong(req *http.Request, format string, args ...any) {

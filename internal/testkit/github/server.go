@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,16 +41,14 @@ type Server struct {
 	stop     context.CancelFunc
 	tempDir  string
 
-	mu     sync.Mutex // guards everything below, and what repositories hold in memory
-	tokens map[string]token
-	users  map[string]bool // by lower-case login
-	repos  map[string]*Repo
-	orgs   map[string]*org
-	lastID int64
-	limits limits
-	log    []Request
-	faults *faults
-	hooks  hooks
+	lastID   atomic.Int64
+	people   people
+	requests requests
+	hooks    hooks
+
+	mu    sync.Mutex // guards what follows, and what repositories hold in memory
+	repos map[string]*Repo
+	orgs  map[string]*org
 }
 
 // New starts a server for a test: wrong requests fail the test, and the server
@@ -72,8 +71,7 @@ func New(t testing.TB, options ...func(*Config)) *Server {
 func NewServer(config Config) (*Server, error) {
 	s := &Server{
 		config: withDefaults(config),
-		tokens: map[string]token{},
-		users:  map[string]bool{},
+		people: people{tokens: map[string]token{}, logins: map[string]string{}},
 		repos:  map[string]*Repo{},
 		orgs:   map[string]*org{},
 	}
@@ -144,10 +142,7 @@ func (s *Server) Close() {
 	}
 }
 
-// nextID numbers whatever needs a number; s.mu is held.
-func (s *Server) nextID() int64 {
-	s.lastID++
-	return s.lastID
-}
+// nextID numbers whatever needs a number.
+func (s *Server) nextID() int64 { return s.lastID.Add(1) }
 
 func (s *Server) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }

@@ -78,7 +78,7 @@ func createTag(c *call) (any, error) {
 
 // tagger fills in what the request leaves out: the caller, now.
 func (c *call) tagger(given *signature) signature {
-	s := signature{Name: c.login, Email: c.login + "@users.noreply.github.com", Date: c.server.now()}
+	s := signature{Name: c.login, Email: email(c.login), Date: c.server.now()}
 	if given == nil {
 		return s
 	}

@@ -47,10 +47,7 @@ func getSelf(c *call) (any, error) { return c.server.userJSON(c.login), nil }
 
 func getUser(c *call) (any, error) {
 	login := c.path("login")
-	c.server.mu.Lock()
-	known := c.server.users[strings.ToLower(login)]
-	c.server.mu.Unlock()
-	if !known {
+	if !c.server.known(login) {
 		return nil, notFound()
 	}
 	return c.server.userJSON(login), nil

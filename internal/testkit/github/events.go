@@ -1,0 +1,140 @@
+package github
+
+import (
+	"context"
+	"maps"
+	"strings"
+)
+
+// event is the payload of a webhook; emit adds what every payload has.
+type event map[string]any
+
+// emit sends an event of the repository that login caused.
+func (r *Repo) emit(name, login string, e event) {
+	payload := maps.Clone(e)
+	payload["repository"] = r.json("")
+	payload["organization"] = r.server.userJSON(r.Org)
+	payload["sender"] = r.server.userJSON(login)
+	r.server.hooks.send(name, payload)
+}
+
+// refMoved tells the world of a change of a ref: a push event for branches and tags,
+// and an event for each pull request whose head it is.
+func (r *Repo) refMoved(ctx context.Context, login, ref, new, old string) error {
+	if !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/") {
+		return nil
+	}
+	e, err := r.pushEvent(ctx, login, ref, new, old)
+	if err != nil {
+		return err
+	}
+	r.emit("push", login, e)
+	if new == zeroSHA {
+		return nil
+	}
+	return r.syncPulls(ctx, login, strings.TrimPrefix(ref, "refs/heads/"))
+}
+
+func (r *Repo) pushEvent(ctx context.Context, login, ref, new, old string) (event, error) {
+	created, deleted := old == zeroSHA, new == zeroSHA
+	forced := false
+	commits := []pushedCommit{}
+	if !created && !deleted {
+		forward, err := r.git.isAncestor(ctx, old, new)
+		if err != nil {
+			return nil, err
+		}
+		forced = !forward
+		if commits, err = r.pushedCommits(ctx, old, new); err != nil {
+			return nil, err
+		}
+	}
+	head, err := r.headCommit(ctx, new)
+	if err != nil {
+		return nil, err
+	}
+	return event{
+		"ref": ref, "before": old, "after": new, "base_ref": nil,
+		"created": created, "deleted": deleted, "forced": forced,
+		"compare": r.page("/compare/%.12s...%.12s", old, new),
+		"commits": commits, "head_commit": head,
+		"pusher": map[string]string{"name": login, "email": email(login)},
+	}, nil
+}
+
+// pushedCommit is a commit as a push event tells it.
+type pushedCommit struct {
+	ID        string    `json:"id"`
+	TreeID    string    `json:"tree_id"`
+	Distinct  bool      `json:"distinct"`
+	Message   string    `json:"message"`
+	Timestamp string    `json:"timestamp"`
+	URL       string    `json:"url"`
+	Author    signature `json:"author"`
+	Committer signature `json:"committer"`
+	Added     []string  `json:"added"`
+	Removed   []string  `json:"removed"`
+	Modified  []string  `json:"modified"`
+}
+
+// headCommit is the commit that a push ends at; nil where it deletes.
+func (r *Repo) headCommit(ctx context.Context, sha string) (*pushedCommit, error) {
+	if sha == zeroSHA {
+		return nil, nil
+	}
+	peeled, ok, err := r.git.lookup(ctx, sha+"^{commit}")
+	if err != nil || !ok {
+		return nil, err
+	}
+	head, err := r.pushedCommit(ctx, peeled.SHA)
+	return &head, err
+}
+
+func (r *Repo) pushedCommits(ctx context.Context, old, new string) ([]pushedCommit, error) {
+	out, err := r.git.git(ctx, "", "rev-list", "--reverse", "--max-count=20", new, "^"+old)
+	if err != nil {
+		return nil, err
+	}
+	commits := []pushedCommit{}
+	for _, sha := range strings.Fields(out) {
+		commit, err := r.pushedCommit(ctx, sha)
+		if err != nil {
+			return nil, err
+		}
+		commits = append(commits, commit)
+	}
+	return commits, nil
+}
+
+func (r *Repo) pushedCommit(ctx context.Context, sha string) (pushedCommit, error) {
+	content, err := r.git.read(ctx, "commit", sha)
+	if err != nil {
+		return pushedCommit{}, err
+	}
+	fields, message := headers(content)
+	committer := parseSignature(first(fields["committer"]))
+	commit := pushedCommit{
+		ID: sha, TreeID: first(fields["tree"]), Distinct: true, Message: strings.TrimSuffix(message, "\n"),
+		Timestamp: committer.Date.Format("2006-01-02T15:04:05Z07:00"), URL: r.page("/commit/%s", sha),
+		Author: parseSignature(first(fields["author"])), Committer: committer,
+		Added: []string{}, Removed: []string{}, Modified: []string{},
+	}
+	files, err := r.git.diff(ctx, first(fields["parent"]), sha)
+	for _, file := range files {
+		commit.add(file)
+	}
+	return commit, err
+}
+
+func (p *pushedCommit) add(file changedFile) {
+	switch file.Status {
+	case "added":
+		p.Added = append(p.Added, file.Filename)
+	case "removed":
+		p.Removed = append(p.Removed, file.Filename)
+	default:
+		p.Modified = append(p.Modified, file.Filename)
+	}
+}
+
+func email(login string) string { return login + "@users.noreply.github.com" }
