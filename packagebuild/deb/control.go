@@ -185,6 +185,12 @@ func dropGo(relations []string) (kept, dropped []string) {
 	return kept, dropped
 }
 
+// crossTools are what a root needs to build for arch: the compilers, and the C
+// and C++ libraries of arch, which dpkg-shlibdeps looks up.
+func crossTools(arch string) []string {
+	return []string{"crossbuild-essential-" + arch + ":native", "libc-dev", "libstdc++-dev"}
+}
+
 // stamped is the control file with the commit in it: dpkg-gencontrol copies
 // XB- fields of the source paragraph to every package, and one of a package's
 // own paragraph would win over it.

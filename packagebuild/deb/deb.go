@@ -76,7 +76,7 @@ func (Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 	}
 	var dropped []string
 	if cross {
-		plan.Dependencies, dropped = dropGo(relations)
+		plan.Dependencies, dropped = dropGo(append(relations, crossTools(arch)...))
 		plan.Notes = append(plan.Notes, crossNotes(req, dropped)...)
 	}
 	plan.Steps = []packagebuild.Step{{

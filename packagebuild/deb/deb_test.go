@@ -124,8 +124,9 @@ func TestPlanOfGo(t *testing.T) {
 		args:         "dpkg-buildpackage -us -uc --build=binary",
 		options:      "noautodbgsym nocheck parallel=2",
 	}, {
-		req:          cross,
-		dependencies: []string{"debhelper (>= 9.20160709)", "dh-golang (>= 1.1)", "libpam-dev [linux-any] <!nocheck>"},
+		req: cross,
+		dependencies: []string{"debhelper (>= 9.20160709)", "dh-golang (>= 1.1)", "libpam-dev [linux-any] <!nocheck>",
+			"crossbuild-essential-arm64:native", "libc-dev", "libstdc++-dev"},
 		notes: []string{
 			"not built for arm64: agent-doc",
 			"golang-go | gccgo-go: not installed for the cross build, which uses the Go toolchain handed in",
