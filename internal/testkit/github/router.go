@@ -2,6 +2,8 @@ package github
 
 import (
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -9,7 +11,9 @@ import (
 // enterprisePrefix is where GitHub Enterprise serves the same API.
 const enterprisePrefix = "/api/v3"
 
-// route is one endpoint.
+// route is one endpoint. Its path is written as for net/http's ServeMux: {name} is one
+// element, {name...} the rest. ServeMux itself cannot serve GitHub's paths, since it
+// refuses issues/comments/{id} beside issues/{number}/comments.
 type route struct {
 	method, path string
 	needs        access                   // what the caller must be allowed to do
@@ -20,7 +24,7 @@ type route struct {
 // endpoint is the route's name in the request log: POST /repos/{owner}/{repo}/git/refs.
 func (r route) endpoint() string { return r.method + " " + r.path }
 
-// routes is the whole API, resource by resource.
+// routes is the whole API, resource by resource. No two match one request.
 func routes() []route {
 	return slices.Concat(
 		userRoutes(), orgRoutes(), repoRoutes(),
@@ -29,13 +33,52 @@ func routes() []route {
 	)
 }
 
-func newMux(s *Server) *http.ServeMux {
-	mux := http.NewServeMux()
-	for _, r := range routes() {
-		mux.HandleFunc(r.endpoint(), func(w http.ResponseWriter, req *http.Request) { s.handle(w, req, r) })
+// find returns the route of a method and path, and what the path's variables are.
+func (s *Server) find(method, path string) (route, map[string]string, bool) {
+	for _, r := range s.routes {
+		if r.method != method {
+			continue
+		}
+		if values, ok := match(r.path, path); ok {
+			return r, values, true
+		}
 	}
-	mux.HandleFunc("/", s.noRoute)
-	return mux
+	return route{}, nil, false
+}
+
+var digits = regexp.MustCompile(`^[0-9]+$`)
+
+// match fits an escaped path to a pattern. {number} and {id} take digits alone, which
+// is what tells issues/comments/1 from issues/1/comments.
+func match(pattern, path string) (map[string]string, bool) {
+	values := map[string]string{}
+	rest := strings.Split(path, "/")
+	for _, want := range strings.Split(pattern, "/") {
+		if len(rest) == 0 {
+			return nil, false
+		}
+		have := rest[0]
+		rest = rest[1:]
+		name, variable := strings.CutPrefix(want, "{")
+		name = strings.TrimSuffix(name, "}")
+		whole, tail := strings.CutSuffix(name, "...")
+		switch {
+		case variable && tail:
+			name, have, rest = whole, strings.Join(append([]string{have}, rest...), "/"), nil
+		case variable && (have == "" || (name == "number" || name == "id") && !digits.MatchString(have)):
+			return nil, false
+		case !variable && have != want:
+			return nil, false
+		}
+		if variable {
+			value, err := url.PathUnescape(have)
+			if err != nil {
+				return nil, false
+			}
+			values[name] = value
+		}
+	}
+	return values, len(rest) == 0
 }
 
 // serve answers one request: it finds the endpoint, applies the faults that were
@@ -44,14 +87,17 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	if strings.HasPrefix(req.URL.Path, enterprisePrefix+"/") {
 		req = withoutPrefix(req)
 	}
-	entry := Request{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery}
 	owner, _ := s.token(bearer(req))
-	entry.User = owner.login
-	if _, entry.Endpoint = s.mux.Handler(req); entry.Endpoint == "/" {
-		entry.Endpoint = ""
+	entry := Request{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery, User: owner.login}
+	r, values, found := s.find(req.Method, req.URL.EscapedPath())
+	if found {
+		entry.Endpoint = r.endpoint()
+	}
+	for name, value := range values {
+		req.SetPathValue(name, value)
 	}
 	entry.Fault = s.nextFault(entry)
-	answer := s.answer(req, entry.Fault)
+	answer := s.answer(req, r, entry)
 	entry.Status = answer.status
 	s.record(entry)
 	s.send(w, req, answer, entry.Fault)
@@ -59,23 +105,14 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 
 // answer makes the whole answer before a byte of it is sent, so that a fault can
 // cut it or lose it after the change was made.
-func (s *Server) answer(req *http.Request, fault Fault) *answer {
+func (s *Server) answer(req *http.Request, r route, entry Request) *answer {
 	a := newAnswer()
-	if !s.spend(a, req) {
-		return a
-	}
-	if s.refuse(a, fault) {
-		return a
-	}
-	if fault.losesRequest() {
-		return a
-	}
-	s.mux.ServeHTTP(a, req)
-	if a.header.Get("Location") != "" && a.status/100 == 3 {
-		// ServeMux mends unclean paths by a redirect; GitHub does not.
-		a.header.Del("Location")
-		a.body = nil
+	switch {
+	case !s.spend(a, req), s.refuse(a, entry.Fault), entry.Fault.losesRequest():
+	case entry.Endpoint == "":
 		s.noRoute(a, req)
+	default:
+		s.handle(a, req, r)
 	}
 	return a
 }
@@ -90,24 +127,18 @@ func withoutPrefix(req *http.Request) *http.Request {
 // noRoute answers a request that no endpoint takes: 404, as GitHub does for a wrong
 // method too.
 func (s *Server) noRoute(w http.ResponseWriter, req *http.Request) {
-	if allowed := s.allowedMethods(req); len(allowed) > 0 {
+	var allowed []string
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		if _, _, found := s.find(method, req.URL.EscapedPath()); found {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
 		s.wrong(req, "wrong method; this path takes %s", strings.Join(allowed, ", "))
 	} else {
 		s.wrong(req, "no such endpoint; mend the path, or add a route to internal/testkit/github")
 	}
 	writeError(w, notFound())
-}
-
-func (s *Server) allowedMethods(req *http.Request) []string {
-	var allowed []string
-	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		other := req.Clone(req.Context())
-		other.Method = method
-		if _, pattern := s.mux.Handler(other); pattern != "/" && method != req.Method {
-			allowed = append(allowed, method)
-		}
-	}
-	return allowed
 }
 
 // wrong reports a client's mistake to the test.

@@ -36,7 +36,7 @@ type Server struct {
 	config   Config
 	listener net.Listener
 	http     *http.Server
-	mux      *http.ServeMux
+	routes   []route
 	ctx      context.Context // ends when the server closes: its git programs and stalls end with it
 	stop     context.CancelFunc
 	tempDir  string
@@ -72,6 +72,7 @@ func NewServer(config Config) (*Server, error) {
 	s := &Server{
 		config: withDefaults(config),
 		people: people{tokens: map[string]token{}, logins: map[string]string{}},
+		routes: routes(),
 		repos:  map[string]*Repo{},
 		orgs:   map[string]*org{},
 	}
@@ -85,7 +86,6 @@ func NewServer(config Config) (*Server, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.listener = listener
-	s.mux = newMux(s)
 	s.hooks.start(s)
 	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.http.Serve(listener) }()
