@@ -9,15 +9,14 @@ package daisybuilder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sync/errgroup"
 
+	"slipway.dev/slipway/internal/each"
 	"slipway.dev/slipway/internal/release"
 	"slipway.dev/slipway/internal/version"
 )
@@ -199,27 +198,14 @@ func (c Config) finish(ctx context.Context, record release.Commit) (changed bool
 // others; their records stay, and the next run builds only what is missing.
 func (c Config) buildAll(ctx context.Context, record release.Commit) ([]release.Target, error) {
 	targets := make([]release.Target, len(record.Targets))
-	failures := make([]error, len(record.Targets))
-	var group errgroup.Group
-	for i, name := range record.Targets {
-		group.Go(func() error {
-			targets[i], failures[i] = c.buildOne(ctx, record, name)
-			return nil
-		})
+	err := each.Do(record.Targets, func(i int, name string) (err error) {
+		targets[i], err = c.buildOne(ctx, record, name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("release %s: nothing was tagged; a new run builds only what failed: %w", record.Version, err)
 	}
-	_ = group.Wait() // failures are kept apart, so that each is named
-	var failed []string
-	for i, err := range failures {
-		if err != nil {
-			failed = append(failed, record.Targets[i])
-			failures[i] = fmt.Errorf("target %s: %w", record.Targets[i], err)
-		}
-	}
-	if len(failed) == 0 {
-		return targets, nil
-	}
-	return nil, fmt.Errorf("%d of %d targets failed (%s); nothing was tagged, and a new run builds only these:\n%w",
-		len(failed), len(targets), strings.Join(failed, ", "), errors.Join(failures...))
+	return targets, nil
 }
 
 func (c Config) buildOne(ctx context.Context, record release.Commit, name string) (release.Target, error) {

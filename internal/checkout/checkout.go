@@ -192,3 +192,34 @@ func (c *Checkout) merge(ctx context.Context, req Request) error {
 	}
 	return nil
 }
+
+// DefaultBranch is the branch that the remote's HEAD names.
+func DefaultBranch(ctx context.Context, url string) (string, error) {
+	out, err := exec.Output(ctx, exec.Cmd{
+		Args: []string{"git", "ls-remote", "--symref", url, "HEAD"},
+		Env:  append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"),
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask %s for its main branch: %w", url, err)
+	}
+	first, _, _ := strings.Cut(string(out), "\t")
+	branch, ok := strings.CutPrefix(first, "ref: refs/heads/")
+	if !ok {
+		return "", fmt.Errorf("%s does not say which branch is its main one; name the commit's with --branch", url)
+	}
+	return branch, nil
+}
+
+// TimeOf is the time of the commit that a folder has checked out; for a folder
+// that is no git checkout it is now, to the second.
+func TimeOf(ctx context.Context, dir string) (time.Time, error) {
+	if err := exec.Run(ctx, exec.Cmd{Args: []string{"git", "-C", dir, "rev-parse", "--quiet", "--verify", "HEAD"}}); err != nil {
+		return time.Now().UTC().Truncate(time.Second), ctx.Err()
+	}
+	c := Checkout{GitDir: filepath.Join(dir, ".git")}
+	if out, err := exec.Output(ctx, exec.Cmd{Args: []string{"git", "-C", dir, "rev-parse", "--absolute-git-dir"}}); err == nil {
+		c.GitDir = strings.TrimSpace(string(out))
+	}
+	err := c.readTime(ctx, Request{Commit: "HEAD"})
+	return c.Time, err
+}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	osexec "os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -66,8 +67,12 @@ func IsNotFound(err error) bool { return errors.Is(err, osexec.ErrNotFound) }
 func LookPath(name string) (string, error) { return osexec.LookPath(name) }
 
 // Run runs c until it ends or ctx does. On cancellation the whole process group
-// is ended, and the error wraps ctx's cause.
+// is ended, and the error wraps ctx's cause. If this process is killed, so is
+// the program: the kernel sees to that when the thread that started it ends,
+// which is why the goroutine keeps its thread.
 func Run(ctx context.Context, c Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	tail := &tailWriter{max: 4 << 10}
 	if c.Stderr == nil {
 		c.Stderr = tail
@@ -84,6 +89,7 @@ func Run(ctx context.Context, c Cmd) error {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setpgid = true
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	cmd.Cancel = func() error { return stopGroup(cmd.Process.Pid, c.Grace) }
 	cmd.WaitDelay = c.Grace + 5*time.Second
 	err := cmd.Run()

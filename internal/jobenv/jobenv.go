@@ -124,3 +124,11 @@ func (j *Job) readSpec(text string) error {
 	}
 	return nil
 }
+
+// BuilderID names who builds, as SLSA provenance wants it: a URI.
+func (j Job) BuilderID() string {
+	if j.Type == "" {
+		return "https://slipway.dev/builders/command-line"
+	}
+	return "https://slipway.dev/builders/prow/" + j.Name
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"slipway.dev/slipway/internal/aside"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -35,22 +36,10 @@ func (a Artifact) download(ctx context.Context, s store.Store, folder string) er
 		return err
 	}
 	defer func() { _ = body.Close() }()
-	aside, err := os.CreateTemp(folder, ".download-*")
-	if err != nil {
+	return aside.Create(path, func(w io.Writer) error {
+		_, err := io.Copy(w, body)
 		return err
-	}
-	defer func() { _ = os.Remove(aside.Name()) }()
-	_, err = io.Copy(aside, body)
-	if closeErr := aside.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(aside.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Link(aside.Name(), path)
+	})
 }
 
 // isAt says whether path has the artifact's bytes; other bytes are an error.

@@ -1,0 +1,98 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"slipway.dev/slipway/internal/aside"
+	"slipway.dev/slipway/internal/each"
+	"slipway.dev/slipway/internal/release"
+	"slipway.dev/slipway/packagebuild"
+)
+
+// All builds the requests side by side and puts what they made into out. A
+// target that fails does not stop the others. Two targets that made a file of
+// the same name are an error, and neither is put there.
+func (b *Builder) All(ctx context.Context, reqs []packagebuild.Request, out string) ([]Result, error) {
+	scratch, err := os.MkdirTemp(b.Work, "out-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for packages: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	results := make([]Result, len(reqs))
+	names := make([]string, len(reqs))
+	for i, req := range reqs {
+		names[i] = req.Target.Name
+	}
+	failed := each.Do(names, func(i int, name string) (err error) {
+		own := filepath.Join(scratch, name)
+		if err := os.Mkdir(own, 0o755); err != nil {
+			return err
+		}
+		results[i], err = b.Build(ctx, reqs[i], own)
+		return err
+	})
+	var done []Result
+	for _, r := range results {
+		if r.Target != "" {
+			done = append(done, r)
+		}
+	}
+	if err := publish(done, out); err != nil {
+		return nil, err
+	}
+	return done, failed
+}
+
+// publish moves the results' files into out, and their paths with them.
+func publish(results []Result, out string) error {
+	owner := map[string]string{}
+	for _, r := range results {
+		for _, f := range r.Files {
+			name := filepath.Base(f.Path)
+			if other, taken := owner[name]; taken {
+				return &release.NameClash{Name: name, Targets: [2]string{other, r.Target}}
+			}
+			owner[name] = r.Target
+		}
+	}
+	for _, r := range results {
+		for i := range r.Files {
+			to, err := place(r.Files[i].Path, out)
+			if err != nil {
+				return err
+			}
+			r.Files[i].Path = to
+			if pkg := r.Files[i].Package; pkg != nil {
+				pkg.Path = to
+			}
+		}
+	}
+	return nil
+}
+
+// place puts a file into out whole or not at all. A file of that name with the
+// same bytes is as good; one with other bytes stays and is an error.
+func place(path, out string) (string, error) {
+	to := filepath.Join(out, filepath.Base(path))
+	have, err := digestOf(to)
+	if err == nil {
+		want, err := digestOf(path)
+		if err == nil && have != want {
+			err = fmt.Errorf("%s exists with other bytes; remove it, or name another --output", to)
+		}
+		return to, err
+	}
+	return to, aside.Create(to, func(w io.Writer) error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		_, err = io.Copy(w, f)
+		return err
+	})
+}
