@@ -8,6 +8,7 @@ package gitrepo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
@@ -120,6 +121,20 @@ func (r *Repo) Tag(name, commit, message string) {
 		args = []string{"tag", "-a", "-m", message, name, commit}
 	}
 	r.Git(args...)
+}
+
+// Pack makes lightweight refs (full name → hash) in one file, as git gc leaves them,
+// and drops what was packed before. It is the quick way to a hundred thousand tags.
+func (r *Repo) Pack(refs map[string]string) {
+	r.t.Helper()
+	var b strings.Builder
+	b.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		fmt.Fprintf(&b, "%s %s\n", refs[name], name)
+	}
+	if err := os.WriteFile(filepath.Join(r.Dir, "packed-refs"), []byte(b.String()), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // Ref is the hash that name resolves to, peeled to a commit, or "" if there is none.

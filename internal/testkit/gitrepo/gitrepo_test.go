@@ -26,7 +26,8 @@ func TestTagsPeel(t *testing.T) {
 	sha := r.Commit(t, map[string]string{"a": "b"})
 	r.Tag("light", sha, "")
 	r.Tag("heavy", sha, "a message")
-	for _, name := range []string{"refs/heads/main", "refs/tags/light", "refs/tags/heavy"} {
+	r.Pack(map[string]string{"refs/tags/packed": sha, "refs/tags/also": sha})
+	for _, name := range []string{"refs/heads/main", "refs/tags/packed", "refs/tags/also", "refs/tags/light", "refs/tags/heavy"} {
 		if got := r.Ref(name); got != sha {
 			t.Errorf("Ref(%s) = %q, want %s", name, got, sha)
 		}
