@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -49,21 +50,22 @@ func errSilent(idle time.Duration) error {
 	return fmt.Errorf("the store did not answer for %v: is it reachable?", idle)
 }
 
-// Because is err, or why ctx ended where that is what stopped the call. It is
-// asked before the context is cancelled for good order.
+// Because adds to err why ctx ended, where it did. It is asked before the
+// context is cancelled for good order.
 func Because(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return cause
+	cause := context.Cause(ctx)
+	if err == nil || cause == nil || errors.Is(err, cause) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // Watchdog ends a context when nothing happens for too long.
 type Watchdog struct {
-	timer  *time.Timer
-	idle   time.Duration
-	cancel context.CancelCauseFunc
-	cause  func() error // why the context ended
+	timer   *time.Timer
+	idle    time.Duration
+	cancel  context.CancelCauseFunc
+	because func(error) error // Because, of the context
 }
 
 // Watch returns a context that ends, with a cause that says so, after idle
@@ -71,8 +73,7 @@ type Watchdog struct {
 func Watch(ctx context.Context, idle time.Duration) (context.Context, *Watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(idle, func() { cancel(errSilent(idle)) })
-	cause := func() error { return context.Cause(ctx) }
-	return ctx, &Watchdog{timer: timer, idle: idle, cancel: cancel, cause: cause}
+	return ctx, &Watchdog{timer: timer, idle: idle, cancel: cancel, because: func(err error) error { return Because(ctx, err) }}
 }
 
 // Touch says that something happened.
@@ -116,8 +117,8 @@ func (d *download) Read(p []byte) (int, error) {
 	d.watchdog.Touch()
 	n, err := d.body.Read(p)
 	d.watchdog.Rest()
-	if cause := d.watchdog.cause(); err != nil && err != io.EOF && cause != nil {
-		err = cause
+	if err != nil && err != io.EOF {
+		err = d.watchdog.because(err)
 	}
 	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 
@@ -64,6 +65,11 @@ func (s *Store) cure(err error) string {
 
 // isPrecondition says whether the object's generation was not the expected one.
 func isPrecondition(err error) bool { return status(err) == http.StatusPreconditionFailed }
+
+// isTransient says whether to send a request again. The SDK gives up where a
+// server hangs up before its answer; since each of our writes is conditional, it
+// need not.
+func isTransient(err error) bool { return storage.ShouldRetry(err) || errors.Is(err, io.EOF) }
 
 // status is the HTTP status that the server answered, or 0.
 func status(err error) int {

@@ -14,8 +14,10 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"cloud.google.com/go/storage"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
@@ -43,7 +45,9 @@ func New(ctx context.Context, bucket, prefix string) (*Store, error) {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &Store{bucket: client.Bucket(bucket), name: bucket, prefix: prefix}, nil
+	pauses := gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2} // until store.Idle is over
+	handle := client.Bucket(bucket).Retryer(storage.WithErrorFunc(isTransient), storage.WithBackoff(pauses))
+	return &Store{bucket: handle, name: bucket, prefix: prefix}, nil
 }
 
 // Open reads an object.

@@ -13,10 +13,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -26,9 +28,12 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// attempts is how often a request is sent before its error counts. With the
-// SDK's growing pauses that is about a minute.
-const attempts = 8
+// A request is sent up to this often, with pauses at random between nothing and
+// firstPause, doubled each time: half a minute in all.
+const (
+	attempts   = 9
+	firstPause = 100 * time.Millisecond
+)
 
 // Store is a store in a bucket.
 type Store struct {
@@ -72,8 +77,15 @@ func New(ctx context.Context, bucket, prefix string) (*Store, error) {
 // retryer also repeats what AWS answers to one of two conditional writes that
 // met: whether the key was taken is only known the next time.
 func retryer() aws.Retryer {
-	standard := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts })
+	standard := retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = attempts
+		o.Backoff = retry.BackoffDelayerFunc(pause)
+	})
 	return retry.AddWithErrorCodes(standard, "ConditionalRequestConflict", "OperationAborted")
+}
+
+func pause(attempt int, _ error) (time.Duration, error) {
+	return rand.N(firstPause << min(attempt, attempts)), nil
 }
 
 func endpointOf(getenv func(string) string) (string, error) {
