@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Bounds of an expansion: a spec may define macros that double each other.
+// Bounds of an expansion: a spec may define macros that multiply each other.
 const (
 	maxExpandDepth = 16
+	maxExpandCalls = 10_000
 	maxExpandBytes = 64 << 10
 )
 
@@ -32,6 +33,7 @@ func (s scope) expand(text string) (string, bool) {
 type expansion struct {
 	scope scope
 	out   strings.Builder
+	calls int
 }
 
 func (e *expansion) write(text string, depth int) bool {
@@ -41,7 +43,7 @@ func (e *expansion) write(text string, depth int) bool {
 		if !found {
 			return e.out.Len() <= maxExpandBytes
 		}
-		if depth > maxExpandDepth || e.out.Len() > maxExpandBytes {
+		if e.calls++; e.calls > maxExpandCalls || depth > maxExpandDepth || e.out.Len() > maxExpandBytes {
 			return false
 		}
 		call, after, ok := cutCall(rest)
