@@ -65,6 +65,12 @@ func (fs files) request(t testing.TB) packagebuild.Request {
 	}
 }
 
+// source is the tree as an extra source.
+func (fs files) source(t testing.TB) *packagebuild.Source {
+	source := fs.request(t).Source
+	return &source
+}
+
 // build does all that a runner does, in a folder that stands for the root's.
 // Tamper may change the built tree before it is collected.
 func build(t testing.TB, req packagebuild.Request, tamper func(built string)) ([]string, string, error) {
@@ -86,7 +92,12 @@ func build(t testing.TB, req packagebuild.Request, tamper func(built string)) ([
 }
 
 func runStep(t testing.TB, step packagebuild.Step, dir string) error {
-	inDir := func(s string) string { return strings.Replace(s, packagebuild.BuildRoot, dir, 1) }
+	inDir := func(s string) string {
+		if below, ok := strings.CutPrefix(s, packagebuild.BuildRoot+"/"); ok {
+			return filepath.Join(dir, below)
+		}
+		return s
+	}
 	cmd := exec.Cmd{Dir: inDir(step.Dir), Env: []string{"PATH=" + os.Getenv("PATH"), "GO=" + packagebuild.GoRoot + "/bin/go"}}
 	for _, arg := range step.Args {
 		cmd.Args = append(cmd.Args, inDir(arg))

@@ -158,7 +158,7 @@ func fold(name string) string {
 func checkEntry(name string) error {
 	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' })
 	switch {
-	case len(parts) == 0:
+	case len(parts) == 0, path.Clean(name) == ".":
 		return fmt.Errorf("entry %q has no name", name)
 	case isAbs(name):
 		return fmt.Errorf("entry %q is absolute; a package's entries are relative", name)
