@@ -10,12 +10,12 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/xi2/xz"
 )
 
 const (
 	maxUnpacked = 16 << 30  // bytes of one tar: more is an attack, not a package
-	maxWindow   = 128 << 20 // bytes of memory that a zstd stream may ask for
+	maxWindow   = 128 << 20 // bytes of memory that a compressed stream may ask for
 )
 
 // readTar visits the entries of a compressed tar, and reads it to its last
@@ -59,7 +59,7 @@ func decompress(ext string, r io.Reader) (plain io.Reader, stop func(), err erro
 	case ".gz":
 		plain, err = gzip.NewReader(r)
 	case ".xz":
-		plain, err = xz.NewReader(r)
+		plain, err = xz.NewReader(r, maxWindow)
 	case ".zst":
 		var z *zstd.Decoder
 		if z, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {

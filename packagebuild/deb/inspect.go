@@ -2,6 +2,7 @@ package deb
 
 import (
 	"archive/tar"
+	"bufio"
 	"crypto/md5" //nolint:gosec // the format's own checksum: it finds damage, not forgery
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,7 +40,7 @@ func (Format) Inspect(path string) (packagebuild.Package, error) {
 // this order, then nothing but members whose names begin with '_', which
 // signing tools add.
 func inspect(r io.Reader) (packagebuild.Package, error) {
-	ar, err := newArReader(r)
+	ar, err := newArReader(bufio.NewReaderSize(r, 64<<10))
 	if err != nil {
 		return packagebuild.Package{}, err
 	}

@@ -175,13 +175,13 @@ func TestInspectRefuses(t *testing.T) {
 	}
 }
 
-// TestDamageIsSeen cuts a package short everywhere and turns a bit of each
-// byte: what is read must be an error or, where the bit means nothing, the same package.
+// TestDamageIsSeen cuts a package short at every third byte and turns a bit of
+// it: what is read must be an error or, where the bit means nothing, the same package.
 func TestDamageIsSeen(t *testing.T) {
 	for _, ext := range []string{".gz", ".xz", ".zst"} {
 		t.Run(ext, func(t *testing.T) {
 			whole := small(t, ext)
-			for n := range whole {
+			for n := 0; n < len(whole); n += 3 {
 				if _, err := inspect(bytes.NewReader(whole[:n])); err == nil && !padding(whole, n) {
 					t.Errorf("the first %d of %d bytes read as a whole package", n, len(whole))
 				}
