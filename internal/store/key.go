@@ -47,8 +47,6 @@ func flaw(key string) string {
 		return "not UTF-8"
 	case strings.ContainsFunc(key, unicode.IsControl):
 		return "a control character in it"
-	case key[:min(1, len(key))] == ".":
-		return "the first element is hidden"
 	}
 	for element := range strings.SplitSeq(key, "/") {
 		switch {
@@ -59,6 +57,9 @@ func flaw(key string) string {
 		case len(element) > maxElement:
 			return fmt.Sprintf("an element longer than %d bytes", maxElement)
 		}
+	}
+	if strings.HasPrefix(key, ".") {
+		return "the first element is hidden"
 	}
 	return ""
 }

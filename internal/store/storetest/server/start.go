@@ -16,7 +16,7 @@ const (
 	startDeadline = time.Minute
 )
 
-// Credentials of every server started here.
+// The credentials of every server started here.
 const (
 	User     = "slipway-test"
 	Password = "slipway-test-password"
@@ -95,7 +95,7 @@ func install(t *testing.T, p Program) string {
 	case os.Getenv("CI") != "":
 		t.Fatal(err)
 	default:
-		t.Skipf("%v: run go run ./tools/servers where the Go module proxy can be reached", err)
+		t.Skipf("%v: run go test ./internal/store/storetest/server where the Go module proxy can be reached", err)
 	}
 	return ""
 }
