@@ -20,7 +20,7 @@ import (
 // nor time. Entries are USTAR unless a name or a size needs more.
 func write(w io.Writer, t *tree, files []file, pkg *PkgSpec, when time.Time) error {
 	zip := gzip.NewWriter(w)
-	a := archive{Writer: tar.NewWriter(zip), when: time.Unix(max(when.Unix(), 0), 0)}
+	a := archive{Writer: tar.NewWriter(zip), when: when}
 	for _, f := range files {
 		if err := a.addFile(t, f); err != nil {
 			return fmt.Errorf("add %s: %w", f.source, err)
