@@ -38,17 +38,20 @@ type Env struct {
 func (env Env) Log() *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(env.Stderr)
-	log.SetFormatter(&logrus.TextFormatter{DisableColors: !isTerminal(env.Stderr), FullTimestamp: true, TimestampFormat: "15:04:05"})
+	log.SetFormatter(lines{})
 	return log
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
+// lines writes a log for people: the time, what is not usual about the level,
+// and the message. Fields are for the hooks of whoever embeds a logger.
+type lines struct{}
+
+func (lines) Format(e *logrus.Entry) ([]byte, error) {
+	level := ""
+	if e.Level != logrus.InfoLevel {
+		level = e.Level.String() + ": "
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return []byte(e.Time.Format("15:04:05 ") + level + e.Message + "\n"), nil
 }
 
 // UsageError is a command that was called wrongly: exit code 2.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
 
 	"slipway.dev/slipway/config"
@@ -68,7 +69,7 @@ func (b building) selected() (packagebuild.Targets, error) {
 
 // builder makes the builder. Logs and reports go to logs.
 func (b building) builder(env cli.Env, work, logs, id string) (*build.Builder, error) {
-	log := env.Log()
+	log := logrus.NewEntry(env.Log())
 	builder := &build.Builder{
 		Go:   golang.Config{Cache: filepath.Join(b.cache, "go"), Log: log},
 		Work: work, Logs: logs, ID: id, Lint: b.lint, Reproducible: b.twice, Log: log,

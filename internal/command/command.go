@@ -84,7 +84,7 @@ func (r remote) refs(gitDir string, progress func(string)) (version.Refs, error)
 		return nil, err
 	}
 	return githubrefs.New(githubrefs.Config{
-		BaseURL: r.githubAPI, Token: token, Org: repository.Org, Repo: repository.Name, Progress: progress,
+		BaseURL: r.githubAPI, Token: token, Owner: repository.Org, Repo: repository.Name, Progress: progress,
 	})
 }
 

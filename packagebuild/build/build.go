@@ -34,7 +34,7 @@ type Builder struct {
 	ID           string // who builds, for the provenance: a URI
 	Lint         bool   // run lintian and rpmlint on what was built
 	Reproducible bool   // build twice and compare the bytes
-	Log          logrus.FieldLogger
+	Log          *logrus.Entry
 }
 
 // File is something that a build leaves behind.
@@ -120,7 +120,7 @@ type run struct {
 	plan   packagebuild.Plan
 	format packagebuild.Format
 	room   room
-	log    logrus.FieldLogger
+	log    *logrus.Entry
 }
 
 // build makes the packages, checks each, and makes them again where that is asked for.
@@ -172,4 +172,18 @@ func (r run) check(paths []string) ([]packagebuild.Package, error) {
 		packages = append(packages, pkg)
 	}
 	return packages, nil
+}
+
+// Inspect opens a package of any format, by its file name's ending.
+func Inspect(path string) (packagebuild.Package, error) {
+	endings := map[string]packagebuild.Format{".deb": deb.New(), ".rpm": rpm.New(), ".goo": goo.New()}
+	format, ok := endings[filepath.Ext(path)]
+	if !ok {
+		return packagebuild.Package{}, fmt.Errorf("inspect %s: its name ends in none of .deb, .rpm, .goo", path)
+	}
+	pkg, err := format.Inspect(path)
+	if err != nil {
+		return pkg, fmt.Errorf("inspect %s: %w", path, err)
+	}
+	return pkg, nil
 }
