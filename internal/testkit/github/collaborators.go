@@ -77,8 +77,8 @@ func getPermission(c *call) (any, error) {
 		permission = "read"
 	}
 	return struct {
-		Permission string   `json:"permission"`
-		RoleName   string   `json:"role_name"`
-		User       userJSON `json:"user"`
-	}{permission, role, c.server.userJSON(login)}, nil
+		Permission string           `json:"permission"`
+		RoleName   string           `json:"role_name"`
+		User       collaboratorJSON `json:"user"`
+	}{permission, role, collaboratorJSON{c.server.userJSON(login), permissionFlags(role), role}}, nil
 }

@@ -38,16 +38,16 @@ func (r *Repo) refMoved(ctx context.Context, login, ref, new, old string) error 
 func (r *Repo) pushEvent(ctx context.Context, login, ref, new, old string) (event, error) {
 	created, deleted := old == zeroSHA, new == zeroSHA
 	forced := false
-	commits := []pushedCommit{}
 	if !created && !deleted {
 		forward, err := r.git.isAncestor(ctx, old, new)
 		if err != nil {
 			return nil, err
 		}
 		forced = !forward
-		if commits, err = r.pushedCommits(ctx, old, new); err != nil {
-			return nil, err
-		}
+	}
+	commits, err := r.pushedCommits(ctx, ref, new, old)
+	if err != nil {
+		return nil, err
 	}
 	head, err := r.headCommit(ctx, new)
 	if err != nil {
@@ -90,12 +90,23 @@ func (r *Repo) headCommit(ctx context.Context, sha string) (*pushedCommit, error
 	return &head, err
 }
 
-func (r *Repo) pushedCommits(ctx context.Context, old, new string) ([]pushedCommit, error) {
-	out, err := r.git.git(ctx, "", "rev-list", "--reverse", "--max-count=20", new, "^"+old)
+// pushedCommits are those that a push added to a branch; a new branch is held against
+// the default branch.
+func (r *Repo) pushedCommits(ctx context.Context, ref, new, old string) ([]pushedCommit, error) {
+	commits := []pushedCommit{}
+	if new == zeroSHA || !strings.HasPrefix(ref, "refs/heads/") {
+		return commits, nil
+	}
+	args := []string{"rev-list", "--reverse", "--max-count=2048", new}
+	if trunk := "refs/heads/" + r.options.DefaultBranch; old != zeroSHA {
+		args = append(args, "^"+old)
+	} else if ref != trunk {
+		args = append(args, "--ignore-missing", "^"+trunk)
+	}
+	out, err := r.git.git(ctx, "", args...)
 	if err != nil {
 		return nil, err
 	}
-	commits := []pushedCommit{}
 	for _, sha := range strings.Fields(out) {
 		commit, err := r.pushedCommit(ctx, sha)
 		if err != nil {

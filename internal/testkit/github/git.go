@@ -138,6 +138,12 @@ func literal(name string) bool {
 	return !strings.ContainsAny(name, "*?[\\ \n~^:") && !strings.Contains(name, "@{")
 }
 
+// isLoose says whether git keeps the ref in a file of its own; if not, it may still be packed.
+func (g *gitRepo) isLoose(name string) bool {
+	info, err := os.Lstat(filepath.Join(g.dir, name))
+	return err == nil && info.Mode().IsRegular()
+}
+
 // errLostRace is a ref that was not what update expected.
 var errLostRace = errors.New("the ref has changed")
 

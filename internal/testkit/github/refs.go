@@ -94,8 +94,11 @@ func createRef(c *call) (any, error) {
 	if err := errors.Join(c.require("ref", body.Ref), c.require("sha", body.SHA)); err != nil {
 		return nil, err
 	}
-	if err := checkRefName(c.ctx, c.repo.git, body.Ref); err != nil {
+	if err := checkRefName(body.Ref); err != nil {
 		return nil, err
+	}
+	if c.repo.git.isLoose(body.Ref) { // spares git the work where many race for one name
+		return nil, unprocessable("Reference already exists")
 	}
 	target, err := c.target(body.SHA)
 	if err != nil {
@@ -112,17 +115,28 @@ func createRef(c *call) (any, error) {
 }
 
 // checkRefName refuses what GitHub and git refuse as the name of a new ref.
-func checkRefName(ctx context.Context, git *gitRepo, name string) error {
+func checkRefName(name string) error {
 	switch {
 	case !strings.HasPrefix(name, "refs/"):
 		return unprocessable("Reference name must start with 'refs/'.")
 	case strings.Count(name, "/") < 2:
 		return unprocessable("Reference name must contain at least three slash-separated components.")
-	}
-	if _, err := git.git(ctx, "", "check-ref-format", name); err != nil {
+	case !validRefName(name):
 		return unprocessable("%s is not a valid ref name.", name)
 	}
 	return nil
+}
+
+// validRefName follows the rules of git check-ref-format.
+func validRefName(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+			return false
+		}
+	}
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	return !strings.ContainsAny(name, " ~^:?*[\\") && !strings.ContainsFunc(name, control) &&
+		!strings.Contains(name, "..") && !strings.Contains(name, "@{") && !strings.HasSuffix(name, ".")
 }
 
 // target is the object that a ref is to point to.

@@ -11,6 +11,7 @@ import (
 	client "github.com/google/go-github/v60/github"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/testkit/need"
 )
 
 func ref(name, sha string) *client.Reference {
@@ -136,6 +137,24 @@ func TestOldGetRefsAsProwAsks(t *testing.T) {
 	for path, want := range map[string]string{"heads/main": `{"ref":"refs/heads/main"`, "heads/mai": `[{"ref":"refs/heads/main"`, "heads/no": `{"message":"Not Found"`} {
 		if _, body := w.send(t, "GET", "/repos/org/repo/git/refs/"+path, "", ""); !strings.HasPrefix(body, want) {
 			t.Errorf("%s: %s, want it to begin with %s", path, body, want)
+		}
+	}
+}
+
+// Our reading of the rules is git's.
+func TestRefNamesAsGitTakesThem(t *testing.T) {
+	need.Tool(t, "git", "git")
+	for _, name := range []string{
+		"refs/heads/main", "refs/tags/20261121.00", "refs/slipway/claims/20261121.00", "refs/heads/a.b-c_d@e",
+		"refs/heads/ünïcode", "refs/heads/@", "refs/heads/a.lock.b", "refs/heads/a{b", "refs/heads/-a",
+		"refs/heads/", "/refs/heads/a", "refs//heads/a", "refs/heads/.a", "refs/.heads/a", "refs/heads/a.lock",
+		"refs/heads.lock/a", "refs/heads/a..b", "refs/heads/a b", "refs/heads/a~b", "refs/heads/a^b", "refs/heads/a:b",
+		"refs/heads/a?b", "refs/heads/a*b", "refs/heads/a[b", "refs/heads/a\\b", "refs/heads/a@{b", "refs/heads/a.",
+		"refs/heads/a\tb", "refs/heads/a\x7fb",
+	} {
+		err := exec.Run(t.Context(), exec.Cmd{Args: []string{"git", "check-ref-format", name}})
+		if got := validRefName(name); got != (err == nil) {
+			t.Errorf("%q is valid: %v, git says %v", name, got, err)
 		}
 	}
 }

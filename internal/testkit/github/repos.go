@@ -141,7 +141,7 @@ func (r *Repo) json(login string) repoJSON {
 		Private: r.options.Private, HTMLURL: r.page(""), CloneURL: r.GitDir,
 		URL:           r.server.URL() + "/repos/" + r.FullName(),
 		DefaultBranch: r.options.DefaultBranch, HasIssues: true, CreatedAt: r.created,
-		Permissions: permissionFlags(r.permission(login)), Organization: &owner,
+		Permissions: permissionFlags(r.permission(login)),
 	}
 }
 
@@ -153,4 +153,9 @@ func permissionFlags(permission string) map[string]bool {
 	}
 }
 
-func getRepo(c *call) (any, error) { return c.repo.json(c.login), nil }
+// getRepo tells the owner as the organization too; a repository in a webhook does not.
+func getRepo(c *call) (any, error) {
+	j := c.repo.json(c.login)
+	j.Organization = &j.Owner
+	return j, nil
+}

@@ -48,37 +48,40 @@ func (s *Server) find(method, path string) (route, map[string]string, bool) {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// match fits an escaped path to a pattern. {number} and {id} take digits alone, which
-// is what tells issues/comments/1 from issues/1/comments.
+// match fits an escaped path to a pattern.
 func match(pattern, path string) (map[string]string, bool) {
 	values := map[string]string{}
-	rest := strings.Split(path, "/")
-	for _, want := range strings.Split(pattern, "/") {
-		if len(rest) == 0 {
-			return nil, false
-		}
-		have := rest[0]
-		rest = rest[1:]
-		name, variable := strings.CutPrefix(want, "{")
+	elements := strings.Split(pattern, "/")
+	parts := strings.SplitN(path, "/", len(elements))
+	if len(parts) != len(elements) {
+		return nil, false
+	}
+	for i, element := range elements {
+		name, variable := strings.CutPrefix(element, "{")
 		name = strings.TrimSuffix(name, "}")
-		whole, tail := strings.CutSuffix(name, "...")
-		switch {
-		case variable && tail:
-			name, have, rest = whole, strings.Join(append([]string{have}, rest...), "/"), nil
-		case variable && (have == "" || (name == "number" || name == "id") && !digits.MatchString(have)):
-			return nil, false
-		case !variable && have != want:
-			return nil, false
-		}
 		if variable {
-			value, err := url.PathUnescape(have)
-			if err != nil {
+			value, err := url.PathUnescape(parts[i])
+			if err != nil || !fits(name, parts[i]) {
 				return nil, false
 			}
-			values[name] = value
+			values[strings.TrimSuffix(name, "...")] = value
+		} else if parts[i] != element {
+			return nil, false
 		}
 	}
-	return values, len(rest) == 0
+	return values, true
+}
+
+// fits says whether a variable takes a part of a path. {number} and {id} take digits
+// alone, which is what tells issues/comments/1 from issues/1/comments.
+func fits(name, part string) bool {
+	switch {
+	case strings.HasSuffix(name, "..."):
+		return true
+	case name == "number" || name == "id":
+		return digits.MatchString(part)
+	}
+	return part != "" && !strings.Contains(part, "/")
 }
 
 // serve answers one request: it finds the endpoint, applies the faults that were
