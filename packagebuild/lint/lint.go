@@ -150,8 +150,12 @@ func run(ctx context.Context, runner Runner, dir string, args ...string) ([]byte
 	return out, err
 }
 
-// exited says whether the linter itself ran to an end, of whatever kind.
-func exited(err error) bool { return err == nil || exec.ExitCode(err) >= 0 }
+// exited says whether the linter itself ran to an end, of whatever kind. Codes
+// from 125 on are those of shells and sandboxes: not started, or killed.
+func exited(err error) bool {
+	code := exec.ExitCode(err)
+	return err == nil || 0 <= code && code < 125
+}
 
 // unread is the finding of a package that a linter could not read.
 func unread(why string) Finding {

@@ -207,6 +207,18 @@ func TestRunRefusesOutputItCannotRead(t *testing.T) {
 	}
 }
 
+func TestExited(t *testing.T) {
+	for code, want := range map[string]bool{"0": true, "1": true, "64": true, "125": false, "127": false, "137": false} {
+		err := exec.Run(t.Context(), exec.Cmd{Args: []string{"sh", "-c", "exit " + code}})
+		if got := exited(err); got != want {
+			t.Errorf("exit code %s: exited = %v, want %v", code, got, want)
+		}
+	}
+	if exited(errors.New("no such root")) {
+		t.Error("a runner that failed counts as a linter that ran")
+	}
+}
+
 // A linter that dies half-way must not look like one that found little.
 func TestRpmlintCutOff(t *testing.T) {
 	reports, err := Run(t.Context(), canned{out: "hello.x86_64: W: no-documentation\n"}, []packagebuild.Package{{Format: "rpm", Path: "p.rpm"}})
