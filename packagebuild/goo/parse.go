@@ -200,8 +200,16 @@ func syntaxError(path string, text []byte, line, column int, problem string) err
 	if len(shown) > maxShown || len(bytes.TrimSpace(shown)) == 0 {
 		return fmt.Errorf("%s:%d:%d: %s", path, line, column, problem)
 	}
-	indent := regexp.MustCompile(`[^\t]`).ReplaceAll(shown[:min(column-1, len(shown))], []byte(" "))
+	indent := bytes.Map(blank, shown[:min(column-1, len(shown))])
 	return fmt.Errorf("%s:%d:%d: %s\n\t%s\n\t%s^", path, line, column, problem, shown, indent)
+}
+
+// blank keeps tabs, so that what is below a line stays below it.
+func blank(r rune) rune {
+	if r == '\t' {
+		return r
+	}
+	return ' '
 }
 
 func sortedKeys[V any](m map[string]V) []string {
