@@ -196,7 +196,7 @@ func complaint(said string) string {
 		case strings.HasPrefix(line, "E: "), strings.HasPrefix(line, "Error: "), strings.HasPrefix(line, "dpkg: error"),
 			strings.HasPrefix(line, "No match for argument"),
 			strings.HasPrefix(line, "builddeps:"), strings.Contains(line, " but it is not "):
-			lines = append(lines, line)
+			lines = append(lines, strings.TrimPrefix(line, "builddeps:"+needsFolder+" : "))
 		}
 	}
 	if len(lines) == 0 {

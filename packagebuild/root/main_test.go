@@ -1,6 +1,7 @@
 package root
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,5 +10,12 @@ import (
 
 func TestMain(m *testing.M) {
 	sandbox.Enter()
+	if dir := os.Getenv(bakeEnv); dir != "" {
+		if err := bake(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }

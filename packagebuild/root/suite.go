@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -44,6 +45,8 @@ func (m *Manager) bootstrap(ctx context.Context, r packagebuild.Root, tree strin
 	if _, err := exec.LookPath("mmdebstrap"); err != nil {
 		return nil, fmt.Errorf("mmdebstrap is not installed; run: apt-get install --no-install-recommends mmdebstrap")
 	}
+	runtime.LockOSThread() // Pdeathsig is about the thread that starts the child
+	defer runtime.UnlockOSThread()
 	tail := &tail{}
 	err := exec.Run(ctx, exec.Cmd{
 		Args:   bootstrapArgs(m.mirror(), r, tree),
