@@ -142,15 +142,15 @@ func inside(src packagebuild.Source, rel string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(filepath.Join(src.Tree(), filepath.FromSlash(rel)))
+	resolved, err := filepath.EvalSymlinks(filepath.Join(src.Tree(), filepath.FromSlash(rel)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", packagebuild.NoPackaging(src, rel)
 	}
 	if err != nil {
 		return "", err
 	}
-	if real != top && !strings.HasPrefix(real, top+string(filepath.Separator)) {
-		return "", fmt.Errorf("%s leads out of the repository, to %s", filepath.Join(src.Tree(), rel), real)
+	if resolved != top && !strings.HasPrefix(resolved, top+string(filepath.Separator)) {
+		return "", fmt.Errorf("%s leads out of the repository, to %s", filepath.Join(src.Tree(), rel), resolved)
 	}
-	return real, nil
+	return resolved, nil
 }
