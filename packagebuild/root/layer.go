@@ -156,7 +156,14 @@ func (m *Manager) makeLayer(ctx context.Context, r recipe) (layer, error) {
 		return layer{}, fmt.Errorf("make %s: %w", r.title, err)
 	}
 	m.log().Infof("made %s in %v", r.title, time.Since(start).Round(100*time.Millisecond))
-	return m.find(r)
+	made, err := m.find(r)
+	if err == nil && made.dir == "" {
+		err = fmt.Errorf("make %s: somebody removed it at once; try again", r.title)
+	}
+	if _, pruneErr := m.Prune(orDefault(m.Keep, defaultKeep)); pruneErr != nil {
+		m.log().WithError(pruneErr).Warn("old clean roots stay")
+	}
+	return made, err
 }
 
 func (m *Manager) layerFolder(r recipe, id string) string {

@@ -193,6 +193,22 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// TestPruneWhenMaking checks that a new layer makes an unused one go, not itself.
+func TestPruneWhenMaking(t *testing.T) {
+	dir := t.TempDir()
+	m := &Manager{Cache: filepath.Join(dir, "cache"), Keep: time.Nanosecond}
+	if err := m.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	old := mustLayer(t, m, counted(dir, "1"))
+	m.Close()
+	r := counted(dir, "2")
+	r.name = "plain-2"
+	if l := mustLayer(t, m, r); !exists(l.tree()) || exists(old.dir) {
+		t.Errorf("the new one is there: %v; the old one: %v", exists(l.tree()), exists(old.dir))
+	}
+}
+
 func mustLayer(t *testing.T, m *Manager, r recipe) layer {
 	t.Helper()
 	l, err := m.layer(t.Context(), r)

@@ -27,6 +27,7 @@ type Manager struct {
 	Cache  string        // folder on a real file system; empty is slipway/roots in the user's cache folder
 	Mirror string        // URL of Debian's archives debian and debian-security; empty is DefaultMirror
 	MaxAge time.Duration // after which what follows a moving suite is made anew; 0 is a week
+	Keep   time.Duration // unused layers are removed after that, when another is made; 0 is 30 days
 	Wait   time.Duration // for another process, and for one layer to be made; 0 is 30 minutes
 	Log    *logrus.Entry // progress; nil is none
 
@@ -39,6 +40,7 @@ const DefaultMirror = "http://deb.debian.org"
 
 const (
 	defaultMaxAge = 7 * 24 * time.Hour
+	defaultKeep   = 30 * 24 * time.Hour
 	defaultWait   = 30 * time.Minute
 )
 
