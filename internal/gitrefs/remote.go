@@ -42,8 +42,9 @@ type Remote struct {
 var _ version.Refs = (*Remote)(nil)
 
 // New is the remote at url, which is anything that git understands. gitDir is a
-// repository (its work tree or its .git) that holds the commits to be tagged; if it
-// is empty, a scratch repository is made when a first tag is, and commits are
+// repository (its work tree or its .git) that holds the commits to be tagged. It must
+// be one that no code under build could write to, since git obeys its configuration.
+// If it is empty, a scratch repository is made when a first tag is, and commits are
 // fetched into it. Close the remote when done.
 func New(url, gitDir string) *Remote {
 	if isLocal(url) && !strings.Contains(url, "://") {

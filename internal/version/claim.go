@@ -2,11 +2,10 @@ package version
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
-	"math/bits"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"time"
 )
 
@@ -18,6 +17,8 @@ const (
 	claimTimeout = 10 * time.Minute
 	// minPause and maxPause bound the random pause after a number was lost.
 	minPause, maxPause = 100 * time.Millisecond, 2 * time.Second
+	// maxDoublings of minPause are over maxPause.
+	maxDoublings = 5
 )
 
 // ErrFuture is a version tag or claim that is dated after today.
@@ -66,21 +67,28 @@ func Claim(ctx context.Context, refs Refs, req ClaimRequest) (Claimed, error) {
 	if err := checkCommit(req.Commit); err != nil {
 		return Claimed{}, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, claimTimeout,
-		fmt.Errorf("no version could be claimed within %v", claimTimeout))
+	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	c := claimer{refs: refs, req: req.withDefaults()}
 	seen, err := c.begin(ctx)
 	for attempt := 0; err == nil; attempt++ {
-		got, lost := c.attempt(ctx, seen)
-		if !errors.Is(lost, errLost) {
-			return got, lost
+		claimed, failed := c.attempt(ctx, seen)
+		if failed == nil {
+			return claimed, nil
 		}
-		if err = c.pause(ctx, attempt); err == nil {
+		if err = c.pauseAfter(ctx, failed, attempt); err == nil {
 			seen, err = look(ctx, c.refs, claimPrefix, dayPrefix(c.day))
 		}
 	}
 	return Claimed{}, fmt.Errorf("claim a version for %s: %w", req.Commit, err)
+}
+
+// withDeadline bounds a claim whose caller set no bound.
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, claimTimeout, fmt.Errorf("no version could be claimed within %v", claimTimeout))
 }
 
 // Peek is the version that Claim would return now, and takes nothing.
@@ -178,7 +186,7 @@ func (c *claimer) create(ctx context.Context, v Version) (Claimed, error) {
 		return Claimed{}, errLost
 	}
 	if err != nil {
-		return Claimed{}, fmt.Errorf("claim version %v: %w", v, err)
+		return Claimed{}, err // says which ref
 	}
 	claimed := Claimed{Version: v, Ref: Ref{Name: name, Object: object, Peeled: c.req.Commit}}
 	taken, err := c.taken(ctx, v)
@@ -197,7 +205,7 @@ func (c *claimer) claimObject(v Version) TagObject {
 	return TagObject{
 		Commit:  c.req.Commit,
 		Name:    v.String(),
-		Message: fmt.Sprintf("Claim of version %v\n\nNonce: %s", v, rand.Text()),
+		Message: fmt.Sprintf("Claim of version %v\n\nNonce: %s", v, cryptorand.Text()),
 		Time:    c.req.Now(),
 	}
 }
@@ -227,11 +235,14 @@ func (c *claimer) lose(ctx context.Context, claimed Claimed) error {
 	return errLost
 }
 
-// pause waits for a random time that doubles with each attempt, so that many
-// claimants come one after the other.
-func (c *claimer) pause(ctx context.Context, attempt int) error {
-	limit := min(minPause<<min(attempt, bits.Len(uint(maxPause/minPause))), maxPause)
-	timer := time.NewTimer(mathrand.N(limit))
+// pauseAfter waits, after a number was lost, for a random time that grows with each
+// attempt, so that many claimants come one after the other. Other failures are final.
+func (c *claimer) pauseAfter(ctx context.Context, failed error, attempt int) error {
+	if !errors.Is(failed, errLost) {
+		return failed
+	}
+	limit := min(minPause<<min(attempt, maxDoublings), maxPause)
+	timer := time.NewTimer(rand.N(limit))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
