@@ -74,9 +74,9 @@ func (f Format) places(plan packagebuild.Plan) scope {
 
 func jobs(req packagebuild.Request) string { return strconv.Itoa(max(req.Jobs, 1)) }
 
-// reproducible makes equal sources give equal bytes. The payload is xz, since
-// rpm reads that on every EL (zstd came in EL8's lifetime), at EL8's level, and
-// without a T in the mode, which would cut blocks by the number of threads.
+// reproducible makes equal sources give equal bytes. The payload is xz, which
+// rpm reads on every EL, at EL8's level, and without a T in the mode, which
+// would cut blocks by the number of threads.
 const reproducible = `
 # Equal sources give equal bytes.
 %_buildhost reproducible
