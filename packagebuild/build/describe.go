@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"path/filepath"
 
 	"slipway.dev/slipway/internal/release"
 	"slipway.dev/slipway/packagebuild"
@@ -33,5 +32,3 @@ func (r run) describe(ctx context.Context, packages []packagebuild.Package, out 
 	}
 	return result, nil
 }
-
-func (r run) file(out, suffix string) string { return filepath.Join(out, r.req.Target.Name+suffix) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"slipway.dev/slipway/internal/sandbox"
 	"slipway.dev/slipway/packagebuild"
@@ -56,6 +57,11 @@ func (b *Builder) root(ctx context.Context, target packagebuild.Target, plan pac
 		return hostRoom(), nil
 	}
 	needs := root.Needs{Dependencies: plan.Dependencies, Native: plan.NativeDependencies}
+	if target.Root.Suite != "" {
+		// The target's own packages go on top of the suite's root, which all targets share.
+		needs.Dependencies = slices.Concat(target.Root.Packages, plan.Dependencies)
+		target.Root.Packages = nil
+	}
 	if target.Format == "deb" && target.Arch != nativeArch {
 		needs.Cross = target.Arch
 	}
