@@ -95,7 +95,7 @@ func TestBuildDependencies(t *testing.T) {
 		}
 	}
 	left := []string{}
-	for _, pattern := range []string{"needs", "archives", "root/var/cache/apt/archives/*.deb", "root/run/*"} {
+	for _, pattern := range []string{"needs", "archives", "root/var/cache/apt/archives/*.deb", "root/var/cache/apt/*.bin", "root/run/*"} {
 		found, _ := filepath.Glob(filepath.Join(filepath.Dir(root.Layers[0]), pattern))
 		left = append(left, found...)
 	}

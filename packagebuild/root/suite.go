@@ -16,7 +16,7 @@ import (
 )
 
 // format changes when roots are made in another way, so that no older ones are used.
-const format = "1"
+const format = "2"
 
 // suiteLayer makes a Debian suite with what every build of the target has. Targets
 // with the same suite and packages share it.
