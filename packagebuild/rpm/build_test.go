@@ -178,10 +178,23 @@ func TestCollectErrors(t *testing.T) {
 			must(t, os.MkdirAll(filepath.Join(dir, "rpmbuild/SRPMS"), 0o755))
 			tt.make(t, dir)
 			out := t.TempDir()
-			_, err := New().Collect(packagebuild.Request{}, packagebuild.Plan{}, dir, out)
+			_, err := New().Collect(request(""), packagebuild.Plan{}, dir, out)
 			wantError(t, err, tt.want)
 			wantEmpty(t, out)
 		})
+	}
+}
+
+// TestCollectSecondArch: two targets of one release must not make one file name.
+func TestCollectSecondArch(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	writeFile(t, filepath.Join(dir, "rpmbuild/RPMS/a/noarch/a-doc-1-1.noarch.rpm"), "")
+	writeFile(t, filepath.Join(dir, "rpmbuild/RPMS/a/aarch64/a-1-1.aarch64.rpm"), "")
+	must(t, os.Mkdir(filepath.Join(dir, "rpmbuild/SRPMS"), 0o755))
+	got, err := New().Collect(onARM(request("")), packagebuild.Plan{}, dir, out)
+	must(t, err)
+	if diff := cmp.Diff([]string{filepath.Join(out, "a-1-1.aarch64.rpm")}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -190,7 +203,7 @@ func TestCollectReplacesNothing(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "rpmbuild/RPMS/x.rpm"), "new")
 	must(t, os.Mkdir(filepath.Join(dir, "rpmbuild/SRPMS"), 0o755))
 	writeFile(t, filepath.Join(out, "x.rpm"), "old")
-	_, err := New().Collect(packagebuild.Request{}, packagebuild.Plan{}, dir, out)
+	_, err := New().Collect(request(""), packagebuild.Plan{}, dir, out)
 	wantError(t, err, "collect x.rpm|file exists")
 	if got := string(read(t, filepath.Join(out, "x.rpm"))); got != "old" {
 		t.Errorf("x.rpm holds %q", got)

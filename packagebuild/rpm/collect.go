@@ -14,7 +14,7 @@ import (
 	"slipway.dev/slipway/packagebuild"
 )
 
-// Collect moves the packages that rpmbuild wrote below dir to out. What lies in
+// Collect copies the packages that rpmbuild wrote below dir to out. What lies in
 // dir was written by the code under build, so no link in it is followed out.
 func (f Format) Collect(req packagebuild.Request, plan packagebuild.Plan, dir, out string) ([]string, error) {
 	root, err := os.OpenRoot(dir)
@@ -26,8 +26,12 @@ func (f Format) Collect(req packagebuild.Request, plan packagebuild.Plan, dir, o
 	if err != nil {
 		return nil, fmt.Errorf("collect from %s: %w", dir, err)
 	}
+	if isSecond(req.Target) {
+		found = slices.DeleteFunc(found, func(name string) bool { return strings.HasSuffix(name, ".noarch.rpm") })
+	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("collect from %s: rpmbuild wrote no package; does the spec have a %%files section?", dir)
+		return nil, fmt.Errorf("collect from %s: rpmbuild wrote no package for %s; does the spec have a %%files section, and is it not noarch alone?",
+			dir, req.Target.Arch)
 	}
 	var paths []string
 	for _, from := range found {

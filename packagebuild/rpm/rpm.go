@@ -49,10 +49,7 @@ func (f Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 	if err != nil {
 		return plan, err
 	}
-	plan.Notes = chosen.notes
-	if req.Target.Root.Note != "" {
-		plan.Notes = append(plan.Notes, req.Target.Root.Note)
-	}
+	plan.Notes = append(chosen.notes, notes(req)...)
 	needs := newNeeds(req.Target)
 	for _, s := range chosen.specs {
 		if err := s.check(req); err != nil {
@@ -69,6 +66,21 @@ func (f Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 		plan.Steps = append(plan.Steps, f.step(req, plan.Go, s))
 	}
 	return plan, nil
+}
+
+// notes are the target's own facts for the release.
+func notes(req packagebuild.Request) []string {
+	var all []string
+	if req.Target.Root.Note != "" {
+		all = append(all, req.Target.Root.Note)
+	}
+	if isSecond(req.Target) {
+		all = append(all, "source and noarch packages come from the target of the same release for amd64")
+	}
+	if req.Check && isCross(req.Target) {
+		all = append(all, "the package's own tests do not run in a cross build")
+	}
+	return all
 }
 
 func validate(req packagebuild.Request) error {
@@ -89,11 +101,11 @@ func isGoModule(source packagebuild.Source) bool {
 // step builds one spec. Each has folders of its own for its results, so that two
 // specs that make the same file name are found out instead of one winning.
 func (f Format) step(req packagebuild.Request, goBuild bool, s *spec) packagebuild.Step {
-	args := []string{"rpmbuild", "-ba", "--target", arches[req.Target.Arch].rpm + "-linux"}
+	args := []string{"rpmbuild", what(req.Target), "--target", arches[req.Target.Arch].rpm + "-linux"}
 	if inDebian(req.Target) {
 		args = append(args, "--nodeps") // rpm's database knows none of Debian's packages
 	}
-	if !req.Check {
+	if !req.Check || isCross(req.Target) {
 		args = append(args, "--nocheck")
 	}
 	top := path.Join(f.root, "rpmbuild")
@@ -102,6 +114,14 @@ func (f Format) step(req packagebuild.Request, goBuild bool, s *spec) packagebui
 		"--define", "_srcrpmdir "+path.Join(top, "SRPMS", s.base()),
 		path.Join(top, "SPECS", s.base()+".spec"))
 	return packagebuild.Step{Name: "rpmbuild " + s.base(), Args: args, Dir: f.root, Env: f.env(req, goBuild)}
+}
+
+// what asks for source and binary packages, or for the latter alone.
+func what(t packagebuild.Target) string {
+	if isSecond(t) {
+		return "-bb"
+	}
+	return "-ba"
 }
 
 // env is the build's environment. rpmbuild finds its macros through HOME.
@@ -126,9 +146,13 @@ func (f Format) env(req packagebuild.Request, goBuild bool) map[string]string {
 // inDebian says that the build's root is Debian's, and so must play EL.
 func inDebian(t packagebuild.Target) bool { return t.Root.Suite != "" }
 
+// isSecond says that another target of the release makes the source and noarch
+// packages, whose file names do not tell an arch: amd64's.
+func isSecond(t packagebuild.Target) bool { return t.Arch != "amd64" }
+
 // isCross says that Debian's compilers for another arch are called by name. On a
 // machine of that arch the same names work.
-func isCross(t packagebuild.Target) bool { return inDebian(t) && t.Arch != "amd64" }
+func isCross(t packagebuild.Target) bool { return inDebian(t) && isSecond(t) }
 
 // packaging opens the tree's packaging/ so that no link in it leads out of the source.
 func packaging(source packagebuild.Source) (fs.FS, func() error, error) {
