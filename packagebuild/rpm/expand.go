@@ -22,11 +22,20 @@ var (
 	macroCall = regexp.MustCompile(`(?s)^([!?]*)([A-Za-z_][A-Za-z0-9_]*)(?::(.*))?$`)
 )
 
+// budget bounds what the expansions of a whole spec cost, in calls and bytes.
+type budget int
+
+const specBudget budget = 8 << 20
+
 // expand replaces the macros in text. It says false if one of them is not known
 // or takes more than a look-up: a shell, an expression, arguments.
-func (s scope) expand(text string) (string, bool) {
+func (s scope) expand(text string, left *budget) (string, bool) {
+	if *left < 0 {
+		return "", false
+	}
 	e := expansion{scope: s}
 	ok := e.write(text, 0)
+	*left -= budget(e.calls + e.out.Len())
 	return e.out.String(), ok
 }
 
@@ -113,22 +122,25 @@ func (e *expansion) call(call string, depth int) bool {
 	return e.write(body, depth+1)
 }
 
-// isOpen says that a %{, %( or %[ of text is not closed in it: rpm reads on in the next line.
-func isOpen(text string) bool {
-	var stack []byte
+// nesting is the brackets that a %{, %( or %[ opened and nothing closed yet:
+// while there are some, rpm reads on in the next line.
+type nesting []byte
+
+// add goes through more text.
+func (n *nesting) add(text string) {
 	for i := 0; i < len(text); i++ {
-		c := text[i]
+		c, last := text[i], len(*n)-1
 		switch {
-		case c == '%' && i+1 < len(text) && strings.IndexByte("{([", text[i+1]) >= 0:
+		case c == '%' && i+1 < len(text) && closers[text[i+1]] != 0:
 			i++
-			stack = append(stack, closers[text[i]])
-		case len(stack) > 0 && c == stack[len(stack)-1]:
-			stack = stack[:len(stack)-1]
-		case len(stack) > 0 && strings.IndexByte("{([", c) >= 0 && closers[c] == stack[len(stack)-1]:
-			stack = append(stack, closers[c])
+			*n = append(*n, closers[text[i]])
+		case last < 0:
+		case c == (*n)[last]:
+			*n = (*n)[:last]
+		case closers[c] == (*n)[last]:
+			*n = append(*n, closers[c])
 		}
 	}
-	return len(stack) > 0
 }
 
 var closers = map[byte]byte{'{': '}', '(': ')', '[': ']'}

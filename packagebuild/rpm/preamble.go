@@ -53,7 +53,7 @@ func packageArgs(args string) string {
 // addPackage notes the name of a sub package.
 func (p *parser) addPackage(args string) {
 	name, own := strings.CutPrefix(args, "-n ")
-	name, known := p.scope.expand(name)
+	name, known := p.expand(name)
 	if !known || strings.ContainsAny(name, " \t\n") {
 		p.spec.open = true
 		p.note("the name of %%package %s cannot be told without running the spec", args)
@@ -148,7 +148,7 @@ func (p *parser) brokenTag(text string) error {
 }
 
 func (p *parser) setName(value string) error {
-	name, ok := p.scope.expand(value)
+	name, ok := p.expand(value)
 	switch {
 	case !ok:
 		return p.errorf(p.at.first, "Name: %s cannot be told without running the spec; write the name itself", value)
@@ -164,7 +164,7 @@ func (p *parser) setName(value string) error {
 
 func (p *parser) setVersion(value string) {
 	p.spec.versions = append(p.spec.versions, p.at)
-	version, known := p.scope.expand(value)
+	version, known := p.expand(value)
 	if len(p.spec.versions) > 1 && version != p.spec.version {
 		known = false
 	}
@@ -183,14 +183,14 @@ func (p *parser) setPlain(tag, value string) {
 }
 
 func (p *parser) setArch(value string) {
-	arch, known := p.scope.expand(value)
+	arch, known := p.expand(value)
 	if known && len(p.conds) == 0 {
 		p.spec.arches, p.spec.archLine = strings.FieldsFunc(arch, isSeparator), p.at.first
 	}
 }
 
 func (p *parser) addSource(tag, value string) {
-	name, known := p.scope.expand(value)
+	name, known := p.expand(value)
 	if !known {
 		p.note("%s: %s cannot be told without running the spec; it is found if it is a .tar.gz or .patch in packaging/", tag, value)
 		return
@@ -202,7 +202,7 @@ func (p *parser) addSource(tag, value string) {
 
 // buildRequires notes what a BuildRequires line asks for.
 func (p *parser) buildRequires(value string) {
-	text, known := p.scope.expand(value)
+	text, known := p.expand(value)
 	if !known {
 		p.note("BuildRequires: %s cannot be told without running the spec; not installed", value)
 		return

@@ -61,7 +61,10 @@ type parser struct {
 	described   map[string]bool
 	subPackages []subPackage
 	nameLine    int
+	left        budget
 }
+
+func (p *parser) expand(text string) (string, bool) { return p.scope.expand(text, &p.left) }
 
 // cond is an open %if.
 type cond struct {
@@ -90,6 +93,7 @@ func parseSpec(name string, data []byte, known scope) (*spec, error) {
 		spec:      &spec{path: name, lines: strings.Split(string(data), "\n")},
 		scope:     scope{},
 		described: map[string]bool{},
+		left:      specBudget,
 	}
 	for macro, text := range known {
 		p.scope[macro] = text
@@ -111,19 +115,25 @@ var callsGo = regexp.MustCompile(`%_go\b|%\{_go\}`)
 // read returns the next line, with those that belong to it.
 func (p *parser) read() string {
 	first := p.next
-	text := p.take()
-	word := firstWord(text)
+	line := p.take()
+	word := firstWord(line)
 	defines := word == "%global" || word == "%define"
-	for p.next < len(p.spec.lines) {
-		continued := defines && strings.HasSuffix(text, `\`)
-		quiet := !defines && (p.section == body || strings.HasPrefix(word, "#"))
-		if !continued && (quiet || !isOpen(text)) {
+	quiet := !defines && (p.section == body || strings.HasPrefix(word, "#"))
+	var text strings.Builder
+	var open nesting
+	for {
+		continued := defines && strings.HasSuffix(line, `\`)
+		if !quiet {
+			open.add(line)
+		}
+		if p.next == len(p.spec.lines) || !continued && len(open) == 0 {
 			break
 		}
-		text = strings.TrimSuffix(text, `\`) + "\n" + p.take()
+		text.WriteString(strings.TrimSuffix(line, `\`) + "\n")
+		line = p.take()
 	}
 	p.at = span{first + 1, p.next}
-	return text
+	return text.String() + line
 }
 
 func (p *parser) take() string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -136,6 +137,28 @@ func TestParseSpecErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := parseSpec("packaging/x.spec", []byte(tt.text), known)
 			wantError(t, err, "packaging/"+tt.want)
+		})
+	}
+}
+
+// TestParseSpecCost: a spec may be made to be slow; a plan is made where nobody stops it.
+func TestParseSpecCost(t *testing.T) {
+	half := maxSpec / 2
+	tests := []struct{ name, text string }{
+		{"one macro over all lines", head + "%global a %{\n" + strings.Repeat("\n", half)},
+		{"open braces", head + "%global a " + strings.Repeat("%{", half/2)},
+		{"continued", head + "%global a " + strings.Repeat("\\\n", half/2)},
+		{"dear macro", multiply(4) + "%global s " + strings.Repeat("x", 60<<10) + "\n" +
+			strings.Replace(head, "%desc", strings.Repeat("BuildRequires: %m3 %s\n", half/25)+"%desc", 1)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			start := time.Now()
+			_, err := parseSpec("x.spec", []byte(tt.text), known)
+			must(t, err)
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("took %v", took)
+			}
 		})
 	}
 }
