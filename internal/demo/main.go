@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -84,7 +85,7 @@ func show(ctx context.Context, env cli.Env, repo repository, commit, store, pack
 	title(env, "Download release "+tag+" and install its deb in a clean root")
 	inside := cli.Env{
 		Args:   []string{"release", "download", "--store", store, "--repo", repo.dir, "--version", tag, "--output", folder},
-		Stdout: env.Stderr, Stderr: env.Stderr, Getenv: os.Getenv,
+		Stdout: io.Discard, Stderr: env.Stderr, Getenv: os.Getenv,
 	}
 	if code := cli.Run(ctx, inside, command.Slipway(inside)); code != cli.ExitDone {
 		return fmt.Errorf("the release cannot be downloaded")
