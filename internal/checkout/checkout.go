@@ -27,7 +27,7 @@ type Pull struct {
 // Request names what to check out.
 type Request struct {
 	URL    string
-	Commit string // full hash; with Pulls, the base that they are merged into
+	Commit string // full hash, of an annotated tag too; with Pulls, the base that they are merged into
 	Branch string // the commit must be an ancestor of its head; empty asks for nothing
 	Pulls  []Pull // merged in order, as Prow's clonerefs does
 }
@@ -37,7 +37,7 @@ type Checkout struct {
 	Dir    string    // the tree, without .git
 	GitDir string    // bare repository with the commit and, with a Branch, its history
 	URL    string    // where it came from
-	Commit string    // full hash of the commit asked for, before any merge
+	Commit string    // full hash of the commit asked for, peeled, before any merge
 	Time   time.Time // the commit's time
 }
 
@@ -48,14 +48,14 @@ func IsFullHash(s string) bool { return fullHash.MatchString(s) }
 
 // Fetch checks out what req names below dir, which must exist.
 func Fetch(ctx context.Context, req Request, dir string) (Checkout, error) {
-	if !IsFullHash(req.Commit) {
-		return Checkout{}, fmt.Errorf("check out %s: commit %q is not a full hash; name it whole, or use --ref", req.URL, req.Commit)
+	if err := req.check(); err != nil {
+		return Checkout{}, fmt.Errorf("check out %s: %w", req.URL, err)
 	}
 	c := Checkout{
 		Dir: filepath.Join(dir, repositoryName(req.URL)), GitDir: filepath.Join(dir, "objects.git"),
 		URL: req.URL, Commit: req.Commit,
 	}
-	steps := []func(context.Context, Request) error{c.init, c.fetch, c.checkAncestor, c.readTime, c.merge, c.writeTree}
+	steps := []func(context.Context, Request) error{c.init, c.fetch, c.peel, c.checkAncestor, c.readTime, c.writeTree, c.merge}
 	for _, step := range steps {
 		if err := step(ctx, req); err != nil {
 			return Checkout{}, fmt.Errorf("check out %s of %s: %w", short(req.Commit), req.URL, err)
@@ -64,8 +64,26 @@ func Fetch(ctx context.Context, req Request, dir string) (Checkout, error) {
 	return c, nil
 }
 
+// check refuses what is not named so that it can mean one commit only.
+func (req Request) check() error {
+	if !IsFullHash(req.Commit) {
+		return fmt.Errorf("commit %q is not a full hash; name it whole, or use --ref", req.Commit)
+	}
+	for _, pull := range req.Pulls {
+		if !IsFullHash(pull.SHA) {
+			return fmt.Errorf("pull request %d has head %q, which is not a full hash; its job must say PULL_PULL_SHA", pull.Number, pull.SHA)
+		}
+	}
+	return nil
+}
+
+// repositoryName names the tree's folder. A URL such as . or ../.git names none.
 func repositoryName(url string) string {
-	return strings.TrimSuffix(filepath.Base(strings.TrimRight(url, "/")), ".git")
+	name := strings.TrimSuffix(filepath.Base(strings.TrimRight(url, "/")), ".git")
+	if name == "" || name == "." || name == ".." {
+		return "source"
+	}
+	return name
 }
 
 func short(hash string) string { return hash[:min(12, len(hash))] }
@@ -90,11 +108,14 @@ const branchRef = "refs/slipway/branch"
 func (c *Checkout) fetch(ctx context.Context, req Request) error {
 	if req.Branch != "" {
 		spec := "+refs/heads/" + req.Branch + ":" + branchRef
-		if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", req.URL, spec); err != nil {
+		if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", "--", req.URL, spec); err != nil {
 			return fmt.Errorf("fetch branch %s: %w", req.Branch, err)
 		}
-	} else if err := c.fetchCommit(ctx, req.URL, req.Commit); err != nil {
-		return err
+	}
+	if !c.has(ctx, req.Commit) {
+		if err := c.fetchCommit(ctx, req); err != nil {
+			return err
+		}
 	}
 	for _, pull := range req.Pulls {
 		if err := c.fetchPull(ctx, req.URL, pull); err != nil {
@@ -104,28 +125,44 @@ func (c *Checkout) fetch(ctx context.Context, req Request) error {
 	return nil
 }
 
+func (c *Checkout) has(ctx context.Context, commit string) bool {
+	_, err := c.git(ctx, "cat-file", "-e", commit+"^{commit}")
+	return err == nil
+}
+
 // fetchCommit asks for the one commit; a server that hands out only what a ref
-// names is asked for every branch and tag.
-func (c *Checkout) fetchCommit(ctx context.Context, url, commit string) error {
-	_, one := c.git(ctx, "fetch", "--quiet", "--no-tags", "--depth=1", url, commit)
+// names is asked for every branch and tag. Where history tells something, of a
+// branch or of what a pull request was made from, all of it is fetched.
+func (c *Checkout) fetchCommit(ctx context.Context, req Request) error {
+	fetch := []string{"fetch", "--quiet", "--no-tags"}
+	if req.Branch == "" && len(req.Pulls) == 0 {
+		fetch = append(fetch, "--depth=1")
+	}
+	_, one := c.git(ctx, append(fetch, "--", req.URL, req.Commit)...)
 	if one == nil {
 		return nil
 	}
-	if _, err := c.git(ctx, "fetch", "--quiet", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+	if _, err := c.git(ctx, "fetch", "--quiet", "--", req.URL, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
-	if _, err := c.git(ctx, "cat-file", "-e", commit+"^{commit}"); err != nil {
-		return fmt.Errorf("no branch or tag holds commit %s: push it first (%w)", commit, one)
+	if !c.has(ctx, req.Commit) {
+		return fmt.Errorf("no branch or tag holds commit %s: push it first (%w)", req.Commit, one)
 	}
 	return nil
 }
 
+// peel takes the commit where the hash of an annotated tag was given.
+func (c *Checkout) peel(ctx context.Context, req Request) (err error) {
+	c.Commit, err = c.git(ctx, "rev-parse", "--verify", req.Commit+"^{commit}")
+	return err
+}
+
 func (c *Checkout) fetchPull(ctx context.Context, url string, pull Pull) error {
 	ref := "refs/pull/" + strconv.Itoa(pull.Number) + "/head"
-	if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", url, "+"+ref+":refs/slipway/pull/"+strconv.Itoa(pull.Number)); err != nil {
+	if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", "--", url, "+"+ref+":refs/slipway/pull/"+strconv.Itoa(pull.Number)); err != nil {
 		return fmt.Errorf("fetch pull request %d: %w", pull.Number, err)
 	}
-	if _, err := c.git(ctx, "cat-file", "-e", pull.SHA+"^{commit}"); err != nil {
+	if !c.has(ctx, pull.SHA) {
 		return fmt.Errorf("pull request %d has no commit %s; it was pushed over: run its newest head", pull.Number, pull.SHA)
 	}
 	return nil
@@ -135,15 +172,15 @@ func (c *Checkout) checkAncestor(ctx context.Context, req Request) error {
 	if req.Branch == "" {
 		return nil
 	}
-	_, err := c.git(ctx, "merge-base", "--is-ancestor", req.Commit, branchRef)
-	if err != nil {
+	_, err := c.git(ctx, "merge-base", "--is-ancestor", c.Commit, branchRef)
+	if exec.ExitCode(err) == 1 {
 		return fmt.Errorf("the commit is no ancestor of branch %s; merge it first, or name its branch with --branch", req.Branch)
 	}
-	return nil
+	return err
 }
 
-func (c *Checkout) readTime(ctx context.Context, req Request) error {
-	out, err := c.git(ctx, "show", "--no-patch", "--format=%ct", req.Commit)
+func (c *Checkout) readTime(ctx context.Context, _ Request) error {
+	out, err := c.git(ctx, "show", "--no-patch", "--format=%ct", c.Commit)
 	if err != nil {
 		return err
 	}
@@ -155,39 +192,27 @@ func (c *Checkout) readTime(ctx context.Context, req Request) error {
 	return nil
 }
 
-// writeTree writes HEAD's files into c.Dir, through an index of its own.
-func (c *Checkout) writeTree(ctx context.Context, req Request) error {
-	if len(req.Pulls) > 0 {
-		return os.RemoveAll(filepath.Join(c.Dir, ".git"))
-	}
+// writeTree writes the commit's files into c.Dir; the index stays in the bare
+// repository.
+func (c *Checkout) writeTree(ctx context.Context, _ Request) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	_, err := c.git(ctx, "--work-tree", c.Dir, "checkout", "--quiet", "--force", req.Commit, "--", ".")
+	_, err := c.git(ctx, "--work-tree", c.Dir, "checkout", "--quiet", "--force", "--detach", c.Commit)
 	return err
 }
 
-// merge checks out the base and merges the pull requests into it, in a clone
-// that shares the objects. Without pull requests it does nothing.
+// merge merges the pull requests into the tree, one after the other.
 func (c *Checkout) merge(ctx context.Context, req Request) error {
-	if len(req.Pulls) == 0 {
-		return nil
-	}
-	if _, err := c.git(ctx, "clone", "--quiet", "--shared", "--no-checkout", c.GitDir, c.Dir); err != nil {
-		return err
-	}
-	clone := Checkout{GitDir: filepath.Join(c.Dir, ".git")}
-	at := func(args ...string) []string {
-		identity := []string{"-C", c.Dir, "-c", "user.name=Slipway", "-c", "user.email=slipway@localhost", "-c", "commit.gpgsign=false"}
-		return append(append(identity, "--work-tree", c.Dir), args...)
-	}
-	if _, err := clone.git(ctx, at("checkout", "--quiet", "--detach", req.Commit)...); err != nil {
-		return err
-	}
+	as := []string{"--work-tree", c.Dir, "-c", "user.name=Slipway", "-c", "user.email=slipway@localhost", "-c", "commit.gpgsign=false"}
 	for _, pull := range req.Pulls {
 		message := fmt.Sprintf("Merge pull request %d", pull.Number)
-		if out, err := clone.git(ctx, at("merge", "--quiet", "--no-ff", "--no-stat", "-m", message, pull.SHA)...); err != nil {
-			return fmt.Errorf("pull request %d does not merge into %s; rebase it: %s (%w)", pull.Number, short(req.Commit), out, err)
+		out, err := c.git(ctx, append(as, "merge", "--quiet", "--no-ff", "--no-stat", "-m", message, pull.SHA)...)
+		if exec.ExitCode(err) == 1 {
+			return fmt.Errorf("pull request %d does not merge into %s; rebase it: %s", pull.Number, short(c.Commit), strings.ReplaceAll(out, "\n", "; "))
+		}
+		if err != nil {
+			return fmt.Errorf("merge pull request %d: %w", pull.Number, err)
 		}
 	}
 	return nil
@@ -196,7 +221,7 @@ func (c *Checkout) merge(ctx context.Context, req Request) error {
 // DefaultBranch is the branch that the remote's HEAD names.
 func DefaultBranch(ctx context.Context, url string) (string, error) {
 	out, err := exec.Output(ctx, exec.Cmd{
-		Args: []string{"git", "ls-remote", "--symref", url, "HEAD"},
+		Args: []string{"git", "ls-remote", "--symref", "--", url, "HEAD"},
 		Env:  append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"),
 	})
 	if err != nil {
@@ -216,10 +241,10 @@ func TimeOf(ctx context.Context, dir string) (time.Time, error) {
 	if err := exec.Run(ctx, exec.Cmd{Args: []string{"git", "-C", dir, "rev-parse", "--quiet", "--verify", "HEAD"}}); err != nil {
 		return time.Now().UTC().Truncate(time.Second), ctx.Err()
 	}
-	c := Checkout{GitDir: filepath.Join(dir, ".git")}
+	c := Checkout{GitDir: filepath.Join(dir, ".git"), Commit: "HEAD"}
 	if out, err := exec.Output(ctx, exec.Cmd{Args: []string{"git", "-C", dir, "rev-parse", "--absolute-git-dir"}}); err == nil {
 		c.GitDir = strings.TrimSpace(string(out))
 	}
-	err := c.readTime(ctx, Request{Commit: "HEAD"})
+	err := c.readTime(ctx, Request{})
 	return c.Time, err
 }
