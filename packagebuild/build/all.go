@@ -3,11 +3,9 @@ package build
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
-	"slipway.dev/slipway/internal/aside"
 	"slipway.dev/slipway/internal/each"
 	"slipway.dev/slipway/internal/release"
 	"slipway.dev/slipway/packagebuild"
@@ -86,13 +84,5 @@ func place(path, out string) (string, error) {
 		}
 		return to, err
 	}
-	return to, aside.Create(to, func(w io.Writer) error {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		_, err = io.Copy(w, f)
-		return err
-	})
+	return to, copyFile(path, to)
 }

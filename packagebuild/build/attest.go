@@ -1,8 +1,11 @@
 package build
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"slipway.dev/slipway/internal/aside"
@@ -12,7 +15,7 @@ import (
 )
 
 // attest writes each package's SBOM, and the target's provenance and lock.
-func (r run) attest(packages []packagebuild.Package, out string) ([]File, error) {
+func (r run) attest(ctx context.Context, packages []packagebuild.Package, out string) ([]File, error) {
 	b := attest.Build{Request: r.req, GoVersion: r.room.goVersion, Builder: r.ID}
 	for _, p := range r.room.packages {
 		b.Root = append(b.Root, attest.Dependency(p))
@@ -25,7 +28,7 @@ func (r run) attest(packages []packagebuild.Package, out string) ([]File, error)
 			return nil, err
 		}
 		artifacts = append(artifacts, artifact)
-		sbom, err := attest.SBOM(b, artifact)
+		sbom, err := r.sbom(ctx, b, artifact)
 		if err != nil {
 			return nil, fmt.Errorf("describe %s: %w", artifact.FileName(), err)
 		}
@@ -45,6 +48,22 @@ func (r run) attest(packages []packagebuild.Package, out string) ([]File, error)
 	}
 	lock := File{Path: filepath.Join(out, r.req.Target.Name+".lock.json"), Kind: release.KindLock}
 	return append(files, provenance, lock), attest.Lock(lock.Path, b.Root)
+}
+
+// sbom writes an artifact's SBOM with its files unpacked beside it.
+func (r run) sbom(ctx context.Context, b attest.Build, artifact attest.Artifact) (sbom []byte, err error) {
+	dir, err := os.MkdirTemp(r.Work, "unpack-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	tree, err := r.unpack(ctx, artifact.Package, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tree.Close()) }()
+	artifact.Contents = attest.Unpacked(tree)
+	return attest.SBOM(b, artifact)
 }
 
 func write(out, name string, kind release.Kind, content []byte) (File, error) {

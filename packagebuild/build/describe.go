@@ -18,7 +18,7 @@ func (r run) describe(ctx context.Context, packages []packagebuild.Package, out 
 		}
 		result.Files = append(result.Files, File{Path: pkg.Path, Kind: kind, Package: &pkg})
 	}
-	documents, err := r.attest(packages, out)
+	documents, err := r.attest(ctx, packages, out)
 	if err != nil {
 		return Result{}, err
 	}

@@ -70,6 +70,12 @@ func (r run) step(ctx context.Context, step packagebuild.Step, dir string, log i
 		Dir:     step.Dir, Args: step.Args, Env: r.environment(step),
 		Stdout: log, Stderr: log,
 	}
+	return r.isolated(ctx, c)
+}
+
+// isolated runs c in the sandbox; in a pod that refuses namespaces, and whose
+// image is the root, without it.
+func (r run) isolated(ctx context.Context, c sandbox.Config) error {
 	err := sandbox.Run(ctx, c)
 	if r.Roots == nil && errors.Is(err, sandbox.ErrUnavailable) {
 		r.log.Warnf("%s: %v; building without isolation", r.req.Target.Name, err)
