@@ -49,7 +49,7 @@ func IsFullHash(s string) bool { return fullHash.MatchString(s) }
 // Fetch checks out what req names below dir, which must exist.
 func Fetch(ctx context.Context, req Request, dir string) (Checkout, error) {
 	if err := req.check(); err != nil {
-		return Checkout{}, fmt.Errorf("check out %s: %w", req.URL, err)
+		return Checkout{}, fmt.Errorf("check out %s: %w", redact(req.URL), err)
 	}
 	c := Checkout{
 		Dir: filepath.Join(dir, repositoryName(req.URL)), GitDir: filepath.Join(dir, "objects.git"),
@@ -58,7 +58,7 @@ func Fetch(ctx context.Context, req Request, dir string) (Checkout, error) {
 	steps := []func(context.Context, Request) error{c.init, c.fetch, c.peel, c.checkAncestor, c.readTime, c.writeTree, c.merge}
 	for _, step := range steps {
 		if err := step(ctx, req); err != nil {
-			return Checkout{}, fmt.Errorf("check out %s of %s: %w", short(req.Commit), req.URL, err)
+			return Checkout{}, fmt.Errorf("check out %s of %s: %w", short(req.Commit), redact(req.URL), err)
 		}
 	}
 	return c, nil
@@ -87,14 +87,6 @@ func repositoryName(url string) string {
 }
 
 func short(hash string) string { return hash[:min(12, len(hash))] }
-
-func (c *Checkout) git(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.Output(ctx, exec.Cmd{
-		Args: append([]string{"git", "--git-dir", c.GitDir}, args...),
-		Env:  append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"),
-	})
-	return strings.TrimSpace(string(out)), err
-}
 
 func (c *Checkout) init(ctx context.Context, _ Request) error {
 	_, err := c.git(ctx, "init", "--quiet", "--bare", c.GitDir)
@@ -216,35 +208,4 @@ func (c *Checkout) merge(ctx context.Context, req Request) error {
 		}
 	}
 	return nil
-}
-
-// DefaultBranch is the branch that the remote's HEAD names.
-func DefaultBranch(ctx context.Context, url string) (string, error) {
-	out, err := exec.Output(ctx, exec.Cmd{
-		Args: []string{"git", "ls-remote", "--symref", "--", url, "HEAD"},
-		Env:  append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"),
-	})
-	if err != nil {
-		return "", fmt.Errorf("ask %s for its main branch: %w", url, err)
-	}
-	first, _, _ := strings.Cut(string(out), "\t")
-	branch, ok := strings.CutPrefix(first, "ref: refs/heads/")
-	if !ok {
-		return "", fmt.Errorf("%s does not say which branch is its main one; name the commit's with --branch", url)
-	}
-	return branch, nil
-}
-
-// TimeOf is the time of the commit that a folder has checked out; for a folder
-// that is no git checkout it is now, to the second.
-func TimeOf(ctx context.Context, dir string) (time.Time, error) {
-	if err := exec.Run(ctx, exec.Cmd{Args: []string{"git", "-C", dir, "rev-parse", "--quiet", "--verify", "HEAD"}}); err != nil {
-		return time.Now().UTC().Truncate(time.Second), ctx.Err()
-	}
-	c := Checkout{GitDir: filepath.Join(dir, ".git"), Commit: "HEAD"}
-	if out, err := exec.Output(ctx, exec.Cmd{Args: []string{"git", "-C", dir, "rev-parse", "--absolute-git-dir"}}); err == nil {
-		c.GitDir = strings.TrimSpace(string(out))
-	}
-	err := c.readTime(ctx, Request{})
-	return c.Time, err
 }

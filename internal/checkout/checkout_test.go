@@ -195,6 +195,17 @@ func TestFetchInterrupted(t *testing.T) {
 	}
 }
 
+func TestErrorsHoldNoPassword(t *testing.T) {
+	const url = "http://bot:hunter2@127.0.0.1:1/org/name"
+	_, err := Fetch(t.Context(), Request{URL: url, Commit: strings.Repeat("0123456789", 4)}, t.TempDir())
+	_, headErr := DefaultBranch(t.Context(), url)
+	for _, err := range []error{err, headErr} {
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "127.0.0.1:1/org/name") {
+			t.Errorf("got error %v, want one that names the repository without its password", err)
+		}
+	}
+}
+
 func TestFetchMergesPulls(t *testing.T) {
 	r := gitrepo.New(t)
 	old := r.Commit(t, map[string]string{"README": "one\n", "a": "1\n"})

@@ -37,20 +37,45 @@ type Repository struct {
 func (r Repository) String() string { return r.Org + "/" + r.Name }
 
 // ParseRepository takes a repository's organisation and name from its URL: the
-// last two elements of the path, without .git.
+// last two elements of the path, without .git. The URL that it keeps goes into
+// records that others read, so it holds no password.
 func ParseRepository(rawURL string) (Repository, error) {
-	where := rawURL
-	if u, err := url.Parse(rawURL); err == nil && u.Scheme != "" {
-		where = u.Path
-	} else if _, after, scp := strings.Cut(rawURL, ":"); scp {
-		where = "/" + after
-	}
+	where, shown := pathOf(rawURL)
 	parts := strings.Split(strings.Trim(path.Clean("/"+where), "/"), "/")
 	name := strings.TrimSuffix(parts[len(parts)-1], ".git")
 	if len(parts) < 2 || name == "" {
-		return Repository{}, fmt.Errorf("repository %q has no organisation and name; write a URL or path that ends in ORG/NAME", rawURL)
+		return Repository{}, fmt.Errorf("repository %q has no organisation and name; write a URL or path that ends in ORG/NAME", shown)
 	}
-	return Repository{Org: parts[len(parts)-2], Name: name, URL: rawURL}, nil
+	return Repository{Org: parts[len(parts)-2], Name: name, URL: shown}, nil
+}
+
+// pathOf is the path in a URL, in git's short form of an ssh URL (HOST:PATH, with
+// no slash before the colon), or in a plain path; and the URL without its secrets.
+func pathOf(rawURL string) (where, shown string) {
+	if strings.Contains(rawURL, "://") {
+		u, err := url.Parse(rawURL)
+		if err != nil {
+			return "", "(not a URL)"
+		}
+		return u.Path, withoutSecrets(*u)
+	}
+	host, rest, colon := strings.Cut(rawURL, ":")
+	if colon && !strings.Contains(host, "/") {
+		return rest, rawURL
+	}
+	return rawURL, rawURL
+}
+
+// withoutSecrets leaves a user's name only where it is needed to get there: to
+// ssh. Over http it is often the token itself.
+func withoutSecrets(u url.URL) string {
+	if strings.Contains(u.Scheme, "ssh") && u.User != nil {
+		u.User = url.User(u.User.Username())
+	} else {
+		u.User = nil
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.String()
 }
 
 // Artifact is a file that a build produced.
