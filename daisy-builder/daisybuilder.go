@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -74,6 +73,10 @@ func Create(ctx context.Context, c Config) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if complete && rel.Commit != c.Commit {
+		return Outcome{}, fmt.Errorf("version %s was claimed for commit %s, but the store's release of it names commit %s; nothing was tagged; release the commit anew with --rebuild",
+			record.Version, c.Commit, rel.Commit)
+	}
 	if complete {
 		changed, err := c.finish(ctx, record)
 		return Outcome{Release: rel, Already: !changed}, err
@@ -86,74 +89,6 @@ func Create(ctx context.Context, c Config) (Outcome, error) {
 	}
 	_, err = c.finish(ctx, record)
 	return Outcome{Release: rel}, err
-}
-
-// record finds the record that gives the commit its version, or makes it.
-func (c Config) record(ctx context.Context) (release.Commit, error) {
-	record, rebuild, found, err := c.Records.Commit(ctx, c.Commit)
-	if err != nil {
-		return record, err
-	}
-	if found && c.Rebuild {
-		_, complete, err := c.Records.Release(ctx, record.Version)
-		if err != nil {
-			return record, err
-		}
-		if complete {
-			// The old release is finished first, so that its claim is not taken for a new one.
-			if _, err := c.finish(ctx, record); err != nil {
-				return record, err
-			}
-			return c.claim(ctx, rebuild+1)
-		}
-	}
-	if found {
-		return record, c.sameTargets(record)
-	}
-	return c.claim(ctx, 0)
-}
-
-// claim takes a version and writes it down as the commit's. Of two runs of one
-// commit the first to write wins, and the other gives its number back.
-func (c Config) claim(ctx context.Context, rebuild int) (release.Commit, error) {
-	claimed, err := version.Claim(ctx, c.Refs, version.ClaimRequest{
-		Commit: c.Commit, Now: c.Now, FollowFuture: c.FollowFuture,
-		Taken:    c.Records.Taken, // keeps a number from being used twice when its tag was deleted
-		Progress: func(message string) { c.Log.Info(message) },
-	})
-	if err != nil {
-		return release.Commit{}, err
-	}
-	c.Log.Infof("claimed version %s for commit %s", claimed.Version, c.Commit)
-	record, err := c.Records.CreateCommit(ctx, release.Commit{
-		Repository: c.Records.Repository, Commit: c.Commit, Version: claimed.Version,
-		Targets: c.Targets, Claimed: c.Now().UTC().Truncate(time.Second),
-	}, rebuild)
-	if err != nil {
-		return record, err
-	}
-	if record.Version != claimed.Version {
-		c.Log.Infof("another run of this commit claimed %s; joining it", record.Version)
-		if err := version.Drop(ctx, c.Refs, claimed); err != nil {
-			return record, err
-		}
-	}
-	return record, c.sameTargets(record)
-}
-
-func (c Config) sameTargets(record release.Commit) error {
-	if slices.Equal(record.Targets, c.Targets) {
-		return nil
-	}
-	return fmt.Errorf("commit %s has version %s for targets %s, not %s; name the same targets, or release it anew with --rebuild",
-		c.Commit, record.Version, list(record.Targets), list(c.Targets))
-}
-
-func list(targets []string) string {
-	if len(targets) == 0 {
-		return "(none)"
-	}
-	return strings.Join(targets, ",")
 }
 
 // complete builds what is not built and writes the release.

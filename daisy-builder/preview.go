@@ -28,9 +28,17 @@ func Look(ctx context.Context, c Config) (Preview, error) {
 		p.Version = record.Version
 		_, p.Already, err = c.Records.Release(ctx, record.Version)
 	}
-	if !found || p.Already && c.Rebuild {
+	other := found && c.sameTargets(record) != nil
+	switch {
+	case err != nil:
+		return p, err
+	case other && !c.Rebuild:
+		return p, c.sameTargets(record)
+	case !found:
+		p.Version, err = c.peek(ctx, c.Commit, version.Version{})
+	case c.Rebuild && (p.Already || other):
 		p.Already = false
-		p.Version, err = version.Peek(ctx, c.Refs, version.ClaimRequest{Commit: c.Commit, Now: c.Now, FollowFuture: c.FollowFuture})
+		p.Version, err = c.peek(ctx, "", record.Version) // the commit's own claim will be gone
 	}
 	if err != nil || p.Already {
 		return p, err
@@ -45,4 +53,8 @@ func Look(ctx context.Context, c Config) (Preview, error) {
 		}
 	}
 	return p, nil
+}
+
+func (c Config) peek(ctx context.Context, commit string, above version.Version) (version.Version, error) {
+	return version.Peek(ctx, c.Refs, version.ClaimRequest{Commit: commit, Now: c.Now, FollowFuture: c.FollowFuture, Floor: above})
 }
