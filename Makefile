@@ -18,16 +18,18 @@ demo: setup ## release the example repository: version, packages, tag; run it tw
 
 test: setup ## all tests that must pass before a merge
 	$(GO) vet ./...
+	$(GO) test -timeout 60m -run TestInstall ./internal/store/storetest/server
 	$(GO) test -timeout 20m ./...
+	$(GO) run ./internal/fuzz --time 2s
 
 fuzz: ## every fuzz target for a minute each
-	$(GO) run ./internal/fuzz -time 1m
+	$(GO) run ./internal/fuzz --time 1m
 
 bench: setup ## measure against peers and print the tables of bench/RESULTS.md
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/
+	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./bench/
 
 lint: ## golangci-lint with .golangci.yml
-	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 docs: ## write the command-line reference again
 	$(GO) test ./internal/command -run TestReference -update

@@ -168,7 +168,7 @@ func start(c Config) (pid int, err error) {
 	})
 	if err != nil {
 		// Not %w: a program that may not be executed is no sign of a machine without sandboxes.
-		return 0, fmt.Errorf("start %s in %s: %v", path, dir, err)
+		return 0, fmt.Errorf("start %s in %s: %v", path, dir, err) //nolint:errorlint // see above
 	}
 	return pid, nil
 }

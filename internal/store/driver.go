@@ -117,7 +117,7 @@ func (d *download) Read(p []byte) (int, error) {
 	d.watchdog.Touch()
 	n, err := d.body.Read(p)
 	d.watchdog.Rest()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = d.watchdog.because(err)
 	}
 	return n, err

@@ -35,7 +35,7 @@ func (r *sameReader) Read(p []byte) (int, error) {
 	r.hash.Write(p[:n])
 	r.pos += int64(n)
 	r.done = r.pos
-	early := err == io.EOF && r.done < r.size
+	early := errors.Is(err, io.EOF) && r.done < r.size
 	if early || r.done > r.size || r.done == r.size && hex.EncodeToString(r.hash.Sum(nil)) != r.want {
 		return 0, errChanged
 	}

@@ -103,14 +103,14 @@ func linkOut(root string) string {
 	if err != nil {
 		return ""
 	}
-	real, err := filepath.EvalSymlinks(root)
+	resolved, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return ""
 	}
 	for _, entry := range entries {
 		path := filepath.Join(root, entry.Name())
 		target, err := filepath.EvalSymlinks(path)
-		if err == nil && !strings.HasPrefix(target, real+string(filepath.Separator)) {
+		if err == nil && !strings.HasPrefix(target, resolved+string(filepath.Separator)) {
 			return path
 		}
 	}

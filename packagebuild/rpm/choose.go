@@ -55,7 +55,7 @@ func readSpecs(req packagebuild.Request) (choice, error) {
 	if err != nil {
 		return choice{}, err
 	}
-	defer done()
+	defer func() { _ = done() }()
 	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
 		return choice{}, packagebuild.NoPackaging(req.Source, "packaging/*.spec")
@@ -99,8 +99,8 @@ func readSpec(folder fs.FS, name string, req packagebuild.Request) (*spec, error
 	return s, nil
 }
 
-// readRegular reads a file of at most max bytes. A pipe or a device would hang the reader.
-func readRegular(folder fs.FS, name string, max int64) ([]byte, error) {
+// readRegular reads a file of at most limit bytes. A pipe or a device would hang the reader.
+func readRegular(folder fs.FS, name string, limit int64) ([]byte, error) {
 	info, err := fs.Stat(folder, name)
 	if err != nil {
 		return nil, err
@@ -108,8 +108,8 @@ func readRegular(folder fs.FS, name string, max int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("is no regular file but %v", info.Mode().Type())
 	}
-	if info.Size() > max {
-		return nil, fmt.Errorf("has %d bytes; at most %d are read", info.Size(), max)
+	if info.Size() > limit {
+		return nil, fmt.Errorf("has %d bytes; at most %d are read", info.Size(), limit)
 	}
 	return fs.ReadFile(folder, name)
 }

@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,7 +50,7 @@ func (f Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 	if err != nil {
 		return plan, err
 	}
-	plan.Notes = append(chosen.notes, notes(req)...)
+	plan.Notes = slices.Concat(chosen.notes, notes(req))
 	needs := newNeeds(req.Target)
 	for _, s := range chosen.specs {
 		if err := s.check(req); err != nil {

@@ -88,7 +88,7 @@ func (st stager) added(specs []*spec) error {
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { _ = done() }()
 	names, err := addedSources(folder, specs)
 	if err != nil {
 		return fmt.Errorf("stage sources of %s: %w", st.req.Source.Tree(), err)

@@ -118,7 +118,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[string, error
 
 func (s *Store) query(ctx context.Context, prefix string) *storage.ObjectIterator {
 	query := &storage.Query{Prefix: s.prefix + prefix, Projection: storage.ProjectionNoACL}
-	query.SetAttrSelection([]string{"Name"})
+	_ = query.SetAttrSelection([]string{"Name"}) // fails only for a name that is no attribute
 	return s.bucket.Objects(ctx, query)
 }
 

@@ -26,7 +26,10 @@ func testList(t *testing.T, s store.Store) {
 			t.Errorf("List(%q) differs (-want +got):\n%s", prefix, diff)
 		}
 	}
-	for range s.List(testContext(t), "") {
+	for _, err := range s.List(testContext(t), "") {
+		if err != nil {
+			t.Error(err)
+		}
 		break // a caller who has enough
 	}
 }

@@ -27,20 +27,20 @@ type changedFile struct {
 
 var fileStatus = map[byte]string{'A': "added", 'D': "removed", 'M': "modified", 'T': "changed", 'R': "renamed"}
 
-// diff lists what changed from old (empty is nothing) to new.
-func (g *gitRepo) diff(ctx context.Context, old, new string) ([]changedFile, error) {
-	if old == "" {
-		old = emptyTree
+// diff lists what changed from before (empty is nothing) to after.
+func (g *gitRepo) diff(ctx context.Context, before, after string) ([]changedFile, error) {
+	if before == "" {
+		before = emptyTree
 	}
-	out, err := g.git(ctx, "", "diff-tree", "-r", "-z", "-M", "--no-abbrev", "--raw", "--numstat", "--full-index", old, new)
+	out, err := g.git(ctx, "", "diff-tree", "-r", "-z", "-M", "--no-abbrev", "--raw", "--numstat", "--full-index", before, after)
 	if err != nil {
 		return nil, err
 	}
 	files, err := parseRaw(out)
 	if err != nil {
-		return nil, fmt.Errorf("read what changed from %s to %s: %w", old, new, err)
+		return nil, fmt.Errorf("read what changed from %s to %s: %w", before, after, err)
 	}
-	patch, err := g.git(ctx, "", "diff-tree", "-r", "-M", "--patch", "--full-index", old, new)
+	patch, err := g.git(ctx, "", "diff-tree", "-r", "-M", "--patch", "--full-index", before, after)
 	if err != nil {
 		return nil, err
 	}

@@ -20,43 +20,43 @@ func (r *Repo) emit(name, login string, e event) {
 
 // refMoved tells the world of a change of a ref: a push event for branches and tags,
 // and an event for each pull request whose head it is.
-func (r *Repo) refMoved(ctx context.Context, login, ref, new, old string) error {
+func (r *Repo) refMoved(ctx context.Context, login, ref, after, before string) error {
 	if !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/") {
 		return nil
 	}
-	e, err := r.pushEvent(ctx, login, ref, new, old)
+	e, err := r.pushEvent(ctx, login, ref, after, before)
 	if err != nil {
 		return err
 	}
 	r.emit("push", login, e)
-	if new == zeroSHA {
+	if after == zeroSHA {
 		return nil
 	}
 	return r.syncPulls(ctx, login, strings.TrimPrefix(ref, "refs/heads/"))
 }
 
-func (r *Repo) pushEvent(ctx context.Context, login, ref, new, old string) (event, error) {
-	created, deleted := old == zeroSHA, new == zeroSHA
+func (r *Repo) pushEvent(ctx context.Context, login, ref, after, before string) (event, error) {
+	created, deleted := before == zeroSHA, after == zeroSHA
 	forced := false
 	if !created && !deleted {
-		forward, err := r.git.isAncestor(ctx, old, new)
+		forward, err := r.git.isAncestor(ctx, before, after)
 		if err != nil {
 			return nil, err
 		}
 		forced = !forward
 	}
-	commits, err := r.pushedCommits(ctx, ref, new, old)
+	commits, err := r.pushedCommits(ctx, ref, after, before)
 	if err != nil {
 		return nil, err
 	}
-	head, err := r.headCommit(ctx, new)
+	head, err := r.headCommit(ctx, after)
 	if err != nil {
 		return nil, err
 	}
 	return event{
-		"ref": ref, "before": old, "after": new, "base_ref": nil,
+		"ref": ref, "before": before, "after": after, "base_ref": nil,
 		"created": created, "deleted": deleted, "forced": forced,
-		"compare": r.page("/compare/%.12s...%.12s", old, new),
+		"compare": r.page("/compare/%.12s...%.12s", before, after),
 		"commits": commits, "head_commit": head,
 		"pusher": map[string]string{"name": login, "email": email(login)},
 	}, nil
@@ -92,14 +92,14 @@ func (r *Repo) headCommit(ctx context.Context, sha string) (*pushedCommit, error
 
 // pushedCommits are those that a push added to a branch; a new branch is held against
 // the default branch.
-func (r *Repo) pushedCommits(ctx context.Context, ref, new, old string) ([]pushedCommit, error) {
+func (r *Repo) pushedCommits(ctx context.Context, ref, after, before string) ([]pushedCommit, error) {
 	commits := []pushedCommit{}
-	if new == zeroSHA || !strings.HasPrefix(ref, "refs/heads/") {
+	if after == zeroSHA || !strings.HasPrefix(ref, "refs/heads/") {
 		return commits, nil
 	}
-	args := []string{"rev-list", "--reverse", "--max-count=2048", new}
-	if trunk := "refs/heads/" + r.options.DefaultBranch; old != zeroSHA {
-		args = append(args, "^"+old)
+	args := []string{"rev-list", "--reverse", "--max-count=2048", after}
+	if trunk := "refs/heads/" + r.options.DefaultBranch; before != zeroSHA {
+		args = append(args, "^"+before)
 	} else if ref != trunk {
 		args = append(args, "--ignore-missing", "^"+trunk)
 	}

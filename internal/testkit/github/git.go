@@ -147,14 +147,14 @@ func (g *gitRepo) isLoose(name string) bool {
 // errLostRace is a ref that was not what update expected.
 var errLostRace = errors.New("the ref has changed")
 
-// update moves a ref from old to new at once or not at all: zeroSHA as old makes it, as
-// new deletes it. errLostRace is a ref that is not at old.
-func (g *gitRepo) update(ctx context.Context, name, new, old string) error {
+// update moves a ref from before to after at once or not at all: zeroSHA as old makes it, as
+// zeroSHA after deletes it. errLostRace is a ref that is not at before.
+func (g *gitRepo) update(ctx context.Context, name, after, before string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	args := []string{"update-ref", name, new, old}
-	if new == zeroSHA {
-		args = []string{"update-ref", "-d", name, old}
+	args := []string{"update-ref", name, after, before}
+	if after == zeroSHA {
+		args = []string{"update-ref", "-d", name, before}
 	}
 	for {
 		_, err := g.git(ctx, "", args...)
@@ -168,7 +168,7 @@ func (g *gitRepo) update(ctx context.Context, name, new, old string) error {
 		switch {
 		case lookErr != nil:
 			return errors.Join(err, lookErr)
-		case now.SHA != old:
+		case now.SHA != before:
 			return errLostRace
 		case !isLocked(err):
 			return err
@@ -182,9 +182,9 @@ func isLocked(err error) bool {
 	return ok && strings.Contains(failed.Stderr, ".lock': File exists") && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// isAncestor says whether everything in old is in new.
-func (g *gitRepo) isAncestor(ctx context.Context, old, new string) (bool, error) {
-	_, err := g.git(ctx, "", "merge-base", "--is-ancestor", old, new)
+// isAncestor says whether everything in before is in after.
+func (g *gitRepo) isAncestor(ctx context.Context, before, after string) (bool, error) {
+	_, err := g.git(ctx, "", "merge-base", "--is-ancestor", before, after)
 	if exec.ExitCode(err) == 1 {
 		return false, nil
 	}

@@ -220,9 +220,9 @@ func deleteRef(c *call) (any, error) {
 }
 
 // moveRef changes a ref on behalf of a user.
-func (r *Repo) moveRef(ctx context.Context, login, name, new, old string) error {
-	if err := r.git.update(ctx, name, new, old); err != nil {
+func (r *Repo) moveRef(ctx context.Context, login, name, after, before string) error {
+	if err := r.git.update(ctx, name, after, before); err != nil {
 		return err
 	}
-	return r.refMoved(ctx, login, name, new, old)
+	return r.refMoved(ctx, login, name, after, before)
 }
