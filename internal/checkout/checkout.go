@@ -6,6 +6,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -16,12 +17,14 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/git"
 )
 
 // Pull is a pull request's head to merge into the base commit.
 type Pull struct {
 	Number int
 	SHA    string
+	Ref    string // where the forge keeps the head; empty is refs/pull/NUMBER/head
 }
 
 // Request names what to check out.
@@ -30,6 +33,8 @@ type Request struct {
 	Commit string // full hash, of an annotated tag too; with Pulls, the base that they are merged into
 	Branch string // the commit must be an ancestor of its head; empty asks for nothing
 	Pulls  []Pull // merged in order, as Prow's clonerefs does
+
+	Progress func(message string) // told of what takes long; nil is nobody
 }
 
 // Checkout is a commit's tree, and a bare repository that holds its objects.
@@ -39,6 +44,8 @@ type Checkout struct {
 	URL    string    // where it came from
 	Commit string    // full hash of the commit asked for, peeled, before any merge
 	Time   time.Time // the commit's time
+
+	progress func(message string)
 }
 
 var fullHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
@@ -49,16 +56,16 @@ func IsFullHash(s string) bool { return fullHash.MatchString(s) }
 // Fetch checks out what req names below dir, which must exist.
 func Fetch(ctx context.Context, req Request, dir string) (Checkout, error) {
 	if err := req.check(); err != nil {
-		return Checkout{}, fmt.Errorf("check out %s: %w", redact(req.URL), err)
+		return Checkout{}, fmt.Errorf("check out %s: %w", git.Shown(req.URL), err)
 	}
 	c := Checkout{
 		Dir: filepath.Join(dir, repositoryName(req.URL)), GitDir: filepath.Join(dir, "objects.git"),
-		URL: req.URL, Commit: req.Commit,
+		URL: req.URL, Commit: req.Commit, progress: req.Progress,
 	}
 	steps := []func(context.Context, Request) error{c.init, c.fetch, c.peel, c.checkAncestor, c.readTime, c.writeTree, c.merge}
 	for _, step := range steps {
 		if err := step(ctx, req); err != nil {
-			return Checkout{}, fmt.Errorf("check out %s of %s: %w", short(req.Commit), redact(req.URL), err)
+			return Checkout{}, fmt.Errorf("check out %s of %s: %w", short(req.Commit), git.Shown(req.URL), err)
 		}
 	}
 	return c, nil
@@ -150,7 +157,7 @@ func (c *Checkout) peel(ctx context.Context, req Request) (err error) {
 }
 
 func (c *Checkout) fetchPull(ctx context.Context, url string, pull Pull) error {
-	ref := "refs/pull/" + strconv.Itoa(pull.Number) + "/head"
+	ref := cmp.Or(pull.Ref, "refs/pull/"+strconv.Itoa(pull.Number)+"/head")
 	if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", "--", url, "+"+ref+":refs/slipway/pull/"+strconv.Itoa(pull.Number)); err != nil {
 		return fmt.Errorf("fetch pull request %d: %w", pull.Number, err)
 	}

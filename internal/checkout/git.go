@@ -2,49 +2,32 @@ package checkout
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"regexp"
 	"strings"
 	"time"
 
-	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/git"
 )
 
+// timeout bounds each run of git; a fetch of a large history takes minutes.
+const timeout = 30 * time.Minute
+
 func (c *Checkout) git(ctx context.Context, args ...string) (string, error) {
-	return git(ctx, append([]string{"--git-dir", c.GitDir}, args...)...)
-}
-
-// git runs git in plain English, asking nobody for passwords and telling none.
-func git(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.Output(ctx, exec.Cmd{
-		Args: append([]string{"git"}, args...),
-		Env:  append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"),
+	return git.Run(ctx, git.Command{
+		Args: append([]string{"--git-dir", c.GitDir}, args...), Timeout: timeout, Progress: c.progress,
 	})
-	if failed, ok := errors.AsType[*exec.Error](err); ok {
-		failed.Stderr = redact(failed.Stderr)
-		for i := range failed.Args {
-			failed.Args[i] = redact(failed.Args[i])
-		}
-	}
-	return strings.TrimSpace(string(out)), err
 }
-
-var password = regexp.MustCompile(`(://[^\s/:@]*):[^\s/@]*@`)
-
-func redact(text string) string { return password.ReplaceAllString(text, "${1}:xxxxx@") }
 
 // DefaultBranch is the branch that the remote's HEAD names.
 func DefaultBranch(ctx context.Context, url string) (string, error) {
-	out, err := git(ctx, "ls-remote", "--symref", "--", url, "HEAD")
+	out, err := git.Run(ctx, git.Command{Args: []string{"ls-remote", "--symref", "--", url, "HEAD"}})
 	if err != nil {
-		return "", fmt.Errorf("ask %s for its main branch: %w", redact(url), err)
+		return "", fmt.Errorf("ask %s for its main branch: %w", git.Shown(url), err)
 	}
 	first, _, _ := strings.Cut(out, "\t")
 	branch, ok := strings.CutPrefix(first, "ref: refs/heads/")
 	if !ok {
-		return "", fmt.Errorf("%s does not say which branch is its main one; name the commit's with --branch", redact(url))
+		return "", fmt.Errorf("%s does not say which branch is its main one; name the commit's with --branch", git.Shown(url))
 	}
 	return branch, nil
 }
@@ -52,10 +35,11 @@ func DefaultBranch(ctx context.Context, url string) (string, error) {
 // TimeOf is the time of the commit that a folder has checked out; for a folder
 // that is no git checkout it is now, to the second.
 func TimeOf(ctx context.Context, dir string) (time.Time, error) {
-	if _, err := git(ctx, "-C", dir, "rev-parse", "--quiet", "--verify", "HEAD"); err != nil {
+	at := func(args ...string) (string, error) { return git.Run(ctx, git.Command{Args: args, Dir: dir}) }
+	if _, err := at("rev-parse", "--quiet", "--verify", "HEAD"); err != nil {
 		return time.Now().UTC().Truncate(time.Second), context.Cause(ctx)
 	}
-	gitDir, err := git(ctx, "-C", dir, "rev-parse", "--absolute-git-dir")
+	gitDir, err := at("rev-parse", "--absolute-git-dir")
 	if err != nil {
 		return time.Time{}, err
 	}

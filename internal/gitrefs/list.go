@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/version"
 )
 
@@ -22,7 +23,7 @@ func (r *Remote) List(ctx context.Context, prefixes []string) ([]version.Ref, er
 			refs, err = r.lsRemote(ctx)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list refs of %s: %w", redacted(r.url), err)
+			return nil, fmt.Errorf("list refs of %s: %w", git.Shown(r.url), err)
 		}
 	}
 	return slices.DeleteFunc(refs, func(ref version.Ref) bool { return !hasPrefix(ref.Name, prefixes) }), nil
@@ -68,7 +69,7 @@ func (r *Remote) expandedURL(ctx context.Context) (string, error) {
 	if r.expanded != "" {
 		return r.expanded, nil
 	}
-	url, err := git(ctx, r.gitDir, "", "ls-remote", "--get-url", "--", r.url)
+	url, err := run(ctx, r.gitDir, "", "ls-remote", "--get-url", "--", r.url)
 	if err != nil {
 		return "", err
 	}
@@ -78,7 +79,7 @@ func (r *Remote) expandedURL(ctx context.Context) (string, error) {
 
 // lsRemote lets git list everything, whatever the transport.
 func (r *Remote) lsRemote(ctx context.Context) ([]version.Ref, error) {
-	out, err := git(ctx, r.gitDir, "", "ls-remote", "--quiet", "--", r.url)
+	out, err := run(ctx, r.gitDir, "", "ls-remote", "--quiet", "--", r.url)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/version"
 )
 
@@ -23,7 +24,7 @@ func ResolveRef(ctx context.Context, url, ref string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", ref, err)
 	}
-	return pick(redacted(url), ref, names, found)
+	return pick(git.Shown(url), ref, names, found)
 }
 
 // pick chooses the first of names that was found, if no other disagrees.

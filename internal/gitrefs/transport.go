@@ -3,14 +3,16 @@ package gitrefs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	neturl "net/url"
 	"os"
 	"strings"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/version"
 )
 
@@ -19,7 +21,7 @@ const protocolV2 = "version=2"
 // uploadPack is the program that serves a repository's refs on its standard
 // streams: git here, or ssh to a git elsewhere.
 func uploadPack(url string) (exec.Cmd, error) {
-	env := environment("GIT_PROTOCOL=" + protocolV2)
+	env := git.Environment("GIT_PROTOCOL=" + protocolV2)
 	if isLocal(url) {
 		return exec.Cmd{Args: []string{"git", "upload-pack", localPath(url)}, Env: env}, nil
 	}
@@ -31,7 +33,7 @@ func uploadPack(url string) (exec.Cmd, error) {
 }
 
 func localPath(raw string) string {
-	if u, err := url.Parse(raw); err == nil && u.Scheme == "file" {
+	if u, err := neturl.Parse(raw); err == nil && u.Scheme == "file" {
 		return u.Path
 	}
 	return raw
@@ -47,7 +49,7 @@ type sshTarget struct {
 // parseSSH reads ssh://[user@]host[:port]/path and [user@]host:path.
 func parseSSH(raw string) (sshTarget, error) {
 	t := sshTarget{}
-	if u, err := url.Parse(raw); err == nil && (u.Scheme == "ssh" || u.Scheme == "git+ssh") {
+	if u, err := neturl.Parse(raw); err == nil && (u.Scheme == "ssh" || u.Scheme == "git+ssh") {
 		t = sshTarget{login: u.Hostname(), port: u.Port(), path: u.Path}
 		if user := u.User.Username(); user != "" {
 			t.login = user + "@" + t.login
@@ -60,7 +62,7 @@ func parseSSH(raw string) (sshTarget, error) {
 	}
 	// A name that begins with a dash would be an option to ssh or to git.
 	if t.login == "" || t.path == "" || t.login[0] == '-' || t.path[0] == '-' || strings.ContainsAny(t.login, "[]") {
-		return t, fmt.Errorf("%s is no ssh URL that can be read here", redacted(raw))
+		return t, fmt.Errorf("%s is no ssh URL that can be read here", git.Shown(raw))
 	}
 	return t, nil
 }
@@ -107,7 +109,7 @@ func lsRefsHTTP(ctx context.Context, base string, request []byte) ([]version.Ref
 func roundTrip(ctx context.Context, method, url string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", redacted(url), err)
+		return nil, unanswered(url, err)
 	}
 	req.Header.Set("Git-Protocol", protocolV2)
 	if method == http.MethodPost {
@@ -116,12 +118,20 @@ func roundTrip(ctx context.Context, method, url string, body []byte) (*http.Resp
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err // says method and URL, without its password
+		return nil, unanswered(url, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 		resp.Body.Close()
-		return nil, fmt.Errorf("%s %s: %s", method, redacted(url), resp.Status)
+		return nil, fmt.Errorf("%s %s: %s", method, git.Shown(url), resp.Status)
 	}
 	return resp, nil
+}
+
+// unanswered says what went wrong without the URL that net/http quotes.
+func unanswered(url string, err error) error {
+	if quoted, ok := errors.AsType[*neturl.Error](err); ok {
+		err = quoted.Err
+	}
+	return fmt.Errorf("ask %s: %w", git.Shown(url), err)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/version"
 )
 
@@ -63,7 +64,7 @@ func (r *Remote) Delete(ctx context.Context, name, object string) error {
 func makeTag(ctx context.Context, dir string, tag version.TagObject) (string, error) {
 	text := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger %s <%s> %d +0000\n\n%s\n",
 		tag.Commit, tag.Name, tag.Tagger.Name, tag.Tagger.Email, tag.Time.Unix(), strings.TrimSpace(tag.Message))
-	object, err := git(ctx, dir, text, "mktag")
+	object, err := run(ctx, dir, text, "mktag")
 	if err != nil {
 		return "", fmt.Errorf("make a tag of %s in %s, which must hold that commit: %w", tag.Commit, dir, err)
 	}
@@ -104,16 +105,16 @@ func (r *Remote) push(ctx context.Context, dir string, p push) error {
 }
 
 func (r *Remote) pushOnce(ctx context.Context, dir string, p push) error {
-	out, err := git(ctx, dir, "", "push", "--porcelain", "--no-progress", "--no-verify", "--no-follow-tags",
+	out, err := run(ctx, dir, "", "push", "--porcelain", "--no-progress", "--no-verify", "--no-follow-tags",
 		"--no-signed", "--recurse-submodules=no", "--force-with-lease="+p.ref+":"+p.expect,
 		"--", r.url, p.object+":"+p.ref)
 	if err == nil {
 		return nil
 	}
 	if reason := rejection(out); reason != "" {
-		return &refusal{remote: redacted(r.url), reason: reason, err: err}
+		return &refusal{remote: git.Shown(r.url), reason: reason, err: err}
 	}
-	return fmt.Errorf("push to %s: %w", redacted(r.url), err)
+	return fmt.Errorf("push to %s: %w", git.Shown(r.url), err)
 }
 
 // rejection is the reason of the line of a porcelain push that was rejected:
@@ -136,9 +137,9 @@ type refusal struct {
 
 func (e *refusal) Error() string {
 	msg := fmt.Sprintf("%s refused: %s", e.remote, e.reason)
-	var said *gitError
-	if errors.As(e.err, &said) && said.said != "" {
-		msg += ": " + said.said
+	var said *git.Error
+	if errors.As(e.err, &said) && said.Said != "" {
+		msg += ": " + said.Said
 	}
 	return msg + "; let this account create and delete such refs there"
 }
@@ -177,9 +178,9 @@ func (r *Remote) repository(ctx context.Context, commit string) (string, error) 
 	if commit == "" || r.fetched[commit] {
 		return r.scratch, nil
 	}
-	_, err := git(ctx, r.scratch, "", "fetch", "--quiet", "--no-tags", "--depth=1", "--filter=tree:0", "origin", commit)
+	_, err := run(ctx, r.scratch, "", "fetch", "--quiet", "--no-tags", "--depth=1", "--filter=tree:0", "origin", commit)
 	if err != nil {
-		return "", fmt.Errorf("fetch commit %s from %s: %w", commit, redacted(r.url), err)
+		return "", fmt.Errorf("fetch commit %s from %s: %w", commit, git.Shown(r.url), err)
 	}
 	r.fetched[commit] = true
 	return r.scratch, nil
@@ -196,7 +197,7 @@ func newScratch(ctx context.Context, url string) (dir string, err error) {
 		{"config", "push.negotiate", "true"},
 		{"remote", "add", "--", "origin", url},
 	} {
-		if _, err := git(ctx, dir, "", args...); err != nil {
+		if _, err := run(ctx, dir, "", args...); err != nil {
 			return "", errors.Join(fmt.Errorf("make a scratch repository: %w", err), os.RemoveAll(dir))
 		}
 	}

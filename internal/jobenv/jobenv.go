@@ -6,6 +6,7 @@
 package jobenv
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -38,8 +39,8 @@ type Job struct {
 }
 
 // BeforeMerge says whether the job runs on code that is not merged: nothing may
-// be published, claimed or tagged then.
-func (j Job) BeforeMerge() bool { return j.Type == Presubmit || j.Type == Batch }
+// be published, claimed or tagged then. Pull requests say so whatever the type does.
+func (j Job) BeforeMerge() bool { return j.Type == Presubmit || j.Type == Batch || len(j.Pulls) > 0 }
 
 type refs struct {
 	Org      string `json:"org"`
@@ -51,6 +52,7 @@ type refs struct {
 	Pulls    []struct {
 		Number int    `json:"number"`
 		SHA    string `json:"sha"`
+		Ref    string `json:"ref"`
 	} `json:"pulls"`
 }
 
@@ -81,6 +83,9 @@ func Read(getenv func(string) string) (Job, error) {
 	if job.CloneURI == "" && job.Org != "" {
 		job.CloneURI = "https://github.com/" + job.Org + "/" + job.Repo + ".git"
 	}
+	if job.BeforeMerge() && len(job.Pulls) == 0 {
+		return Job{}, fmt.Errorf("a %s job has no pull request; its JOB_SPEC, or PULL_NUMBER and PULL_PULL_SHA, must name one", job.Type)
+	}
 	switch job.Type {
 	case "", Presubmit, Postsubmit, Periodic, Batch:
 		return job, nil
@@ -106,7 +111,7 @@ func (j *Job) readSpec(text string) error {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return fmt.Errorf("parse JOB_SPEC: %w", err)
 	}
-	j.Type, j.Name, j.BuildID = s.Type, s.Job, s.BuildID
+	j.Type, j.Name, j.BuildID = cmp.Or(s.Type, j.Type), cmp.Or(s.Job, j.Name), cmp.Or(s.BuildID, j.BuildID)
 	r := s.Refs
 	if r == nil && len(s.ExtraRefs) > 0 {
 		r = &s.ExtraRefs[0]
@@ -114,13 +119,14 @@ func (j *Job) readSpec(text string) error {
 	if r == nil {
 		return nil
 	}
-	j.Org, j.Repo, j.BaseRef, j.BaseSHA, j.CloneURI = r.Org, r.Repo, r.BaseRef, r.BaseSHA, r.CloneURI
-	if j.CloneURI == "" && r.RepoLink != "" {
-		j.CloneURI = r.RepoLink
+	j.Org, j.Repo = cmp.Or(r.Org, j.Org), cmp.Or(r.Repo, j.Repo)
+	j.BaseRef, j.BaseSHA = cmp.Or(r.BaseRef, j.BaseRef), cmp.Or(r.BaseSHA, j.BaseSHA)
+	j.CloneURI = cmp.Or(r.CloneURI, r.RepoLink)
+	if len(r.Pulls) > 0 {
+		j.Pulls = nil
 	}
-	j.Pulls = nil
 	for _, p := range r.Pulls {
-		j.Pulls = append(j.Pulls, checkout.Pull{Number: p.Number, SHA: p.SHA})
+		j.Pulls = append(j.Pulls, checkout.Pull{Number: p.Number, SHA: p.SHA, Ref: p.Ref})
 	}
 	return nil
 }

@@ -41,6 +41,21 @@ func TestRead(t *testing.T) {
 			},
 		},
 		{
+			name: "JOB_SPEC without a type leaves JOB_TYPE",
+			env: map[string]string{
+				"JOB_TYPE": "presubmit", "PULL_NUMBER": "12", "PULL_PULL_SHA": "abc",
+				"JOB_SPEC": `{"refs":{"org":"org","repo":"repo","base_sha":"def"}}`,
+			},
+			want: Job{Type: Presubmit, Org: "org", Repo: "repo", CloneURI: "https://github.com/org/repo.git", BaseSHA: "def", Pulls: pull},
+		},
+		{
+			name: "a change of Gerrit names its ref",
+			env: map[string]string{"JOB_SPEC": `{"type":"presubmit","refs":{"org":"https://host","repo":"name","clone_uri":"https://host/name",
+				"pulls":[{"number":7,"sha":"abc","ref":"refs/changes/07/7/2"}]}}`},
+			want: Job{Type: Presubmit, Org: "https://host", Repo: "name", CloneURI: "https://host/name",
+				Pulls: []checkout.Pull{{Number: 7, SHA: "abc", Ref: "refs/changes/07/7/2"}}},
+		},
+		{
 			name: "a periodic takes its first extra ref",
 			env:  map[string]string{"JOB_SPEC": `{"type":"periodic","extra_refs":[{"org":"org","repo":"repo","base_ref":"main"}]}`},
 			want: Job{Type: Periodic, Org: "org", Repo: "repo", BaseRef: "main", CloneURI: "https://github.com/org/repo.git"},
@@ -64,6 +79,7 @@ func TestReadRefuses(t *testing.T) {
 		{"JOB_SPEC", "{", "parse JOB_SPEC"},
 		{"PULL_NUMBER", "twelve", "no number"},
 		{"JOB_TYPE", "cron", "must be presubmit"},
+		{"JOB_TYPE", "presubmit", "PULL_NUMBER"},
 	}
 	for _, tt := range tests {
 		_, err := Read(func(key string) string {
@@ -83,5 +99,8 @@ func TestBeforeMerge(t *testing.T) {
 		if got := (Job{Type: kind}).BeforeMerge(); got != want {
 			t.Errorf("%q: got %v, want %v", kind, got, want)
 		}
+	}
+	if !(Job{Pulls: []checkout.Pull{{Number: 12}}}).BeforeMerge() {
+		t.Error("a job with pull requests counts as merged")
 	}
 }
