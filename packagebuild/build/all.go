@@ -2,7 +2,9 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -40,12 +42,13 @@ func (b *Builder) All(ctx context.Context, reqs []packagebuild.Request, out stri
 		}
 	}
 	if err := publish(done, out); err != nil {
-		return nil, err
+		return nil, errors.Join(err, failed)
 	}
 	return done, failed
 }
 
-// publish moves the results' files into out, and their paths with them.
+// publish puts the results' files into out, and their paths with them. What can
+// be seen to be in the way is an error before anything is put there.
 func publish(results []Result, out string) error {
 	owner := map[string]string{}
 	for _, r := range results {
@@ -55,6 +58,9 @@ func publish(results []Result, out string) error {
 				return &release.NameClash{Name: name, Targets: [2]string{other, r.Target}}
 			}
 			owner[name] = r.Target
+			if _, err := isAt(f.Path, filepath.Join(out, name)); err != nil {
+				return err
+			}
 		}
 	}
 	for _, r := range results {
@@ -72,16 +78,27 @@ func publish(results []Result, out string) error {
 	return nil
 }
 
+// isAt says whether the file to has path's bytes; other bytes are an error.
+func isAt(path, to string) (bool, error) {
+	have, err := digestOf(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	want, err := digestOf(path)
+	if err == nil && have != want {
+		err = fmt.Errorf("%s exists with other bytes; remove it, or name another --output", to)
+	}
+	return err == nil, err
+}
+
 // place puts a file into out whole or not at all. A file of that name with the
 // same bytes is as good; one with other bytes stays and is an error.
 func place(path, out string) (string, error) {
 	to := filepath.Join(out, filepath.Base(path))
-	have, err := digestOf(to)
-	if err == nil {
-		want, err := digestOf(path)
-		if err == nil && have != want {
-			err = fmt.Errorf("%s exists with other bytes; remove it, or name another --output", to)
-		}
+	if there, err := isAt(path, to); there || err != nil {
 		return to, err
 	}
 	return to, copyFile(path, to)

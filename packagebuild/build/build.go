@@ -29,11 +29,12 @@ import (
 type Builder struct {
 	Roots        *root.Manager // nil builds in this machine's own root (--root host)
 	Go           golang.Config
-	Work         string // scratch folder, on a real file system
-	Logs         string // where build logs and lint reports go
-	ID           string // who builds, for the provenance: a URI
-	Lint         bool   // run lintian and rpmlint on what was built
-	Reproducible bool   // build twice and compare the bytes
+	Work         string   // scratch folder, on a real file system
+	Logs         string   // where build logs and lint reports go
+	ID           string   // who builds, for the provenance: a URI
+	Secrets      []string // absolute paths of files and folders that --root host must hide too
+	Lint         bool     // run lintian and rpmlint on what was built
+	Reproducible bool     // build twice and compare the bytes
 	Log          *logrus.Entry
 }
 

@@ -54,7 +54,7 @@ func (b *Builder) prepare(ctx context.Context, req packagebuild.Request, plan pa
 
 func (b *Builder) root(ctx context.Context, target packagebuild.Target, plan packagebuild.Plan) (room, error) {
 	if b.Roots == nil {
-		return hostRoom(), nil
+		return b.hostRoom(), nil
 	}
 	needs := root.Needs{Dependencies: plan.Dependencies, Native: plan.NativeDependencies}
 	if target.Root.Suite != "" {
@@ -79,12 +79,21 @@ func (b *Builder) root(ctx context.Context, target packagebuild.Target, plan pac
 // secretPlaces are where credentials lie on a machine or in a pod.
 var secretPlaces = []string{"/root", "/home", "/run", "/var/run/secrets", "/etc/ssh", "/etc/kubernetes", "/secrets"}
 
+// secretVariables name files and folders, some of them several, with credentials.
+var secretVariables = []string{
+	"HOME", "XDG_CONFIG_HOME", "NETRC", "SSH_AUTH_SOCK", "GNUPGHOME", "DOCKER_CONFIG", "GH_CONFIG_DIR", "KUBECONFIG",
+	"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG",
+	"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+}
+
 // hostRoom is this machine's own root, less what code under build must not see.
-func hostRoom() room {
-	masks := append([]string{}, secretPlaces...)
-	for _, key := range []string{"HOME", "GOOGLE_APPLICATION_CREDENTIALS", "KUBECONFIG", "SSH_AUTH_SOCK", "GNUPGHOME", "DOCKER_CONFIG", "AWS_SHARED_CREDENTIALS_FILE"} {
-		if path := os.Getenv(key); filepath.IsAbs(path) && path != "/" {
-			masks = append(masks, path)
+func (b *Builder) hostRoom() room {
+	masks := slices.Concat(secretPlaces, b.Secrets)
+	for _, key := range secretVariables {
+		for _, path := range filepath.SplitList(os.Getenv(key)) {
+			if filepath.IsAbs(path) && filepath.Clean(path) != "/" {
+				masks = append(masks, path)
+			}
 		}
 	}
 	return room{description: "this machine's own root", layers: []string{"/"}, masks: masks}

@@ -35,20 +35,21 @@ func (r run) steps(ctx context.Context, dir, logName string) error {
 		r.log.Infof("%s: %s", r.req.Target.Name, step.Name)
 		fmt.Fprintf(logFile, "+ %s\n", strings.Join(step.Args, " "))
 		if err := r.step(ctx, step, dir, logFile); err != nil {
-			return r.explain(step, logPath, err)
+			return r.explain(ctx, step, logPath, err)
 		}
 	}
 	return nil
 }
 
-// explain puts the end of the log into the error, where a person looks first.
-func (r run) explain(step packagebuild.Step, logPath string, err error) error {
-	if errors.Is(err, sandbox.ErrNeedRoot) || errors.Is(err, context.Canceled) {
-		return err
-	}
+// explain puts the end of the log into the error, where a person looks first. It
+// has nothing to tell about a machine without sandboxes or a run that was stopped.
+func (r run) explain(ctx context.Context, step packagebuild.Step, logPath string, err error) error {
 	var failed *exec.Error
 	if errors.As(err, &failed) {
 		err = failed.Err
+	}
+	if errors.Is(err, sandbox.ErrNeedRoot) || errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("%s: %w", step.Name, err)
 	}
 	return fmt.Errorf("%s: %w; the log %s ends:\n%s", step.Name, err, logPath, tail(logPath, tailLines))
 }
