@@ -123,7 +123,7 @@ func (c Config) finish(ctx context.Context, record release.Commit) (changed bool
 		c.Log.Infof("tagged commit %s as %s", record.Commit, record.Version)
 		changed = true
 	}
-	if status.Claim.Name == "" {
+	if status.Claim.Peeled != record.Commit {
 		return changed, nil
 	}
 	return true, version.Drop(ctx, c.Refs, version.Claimed{Version: record.Version, Ref: status.Claim})

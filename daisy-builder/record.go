@@ -2,6 +2,7 @@ package daisybuilder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,7 +42,11 @@ func (c Config) anew(ctx context.Context, record release.Commit, rebuild int) (r
 	case complete || c.sameTargets(record) != nil:
 		err = c.giveUp(ctx, record)
 	default:
-		return record, nil
+		_, err = version.Hold(ctx, c.Refs, record.Version, record.Commit)
+		if !errors.Is(err, version.ErrTaken) {
+			return record, err
+		}
+		err = nil // somebody removed our claim, and the number is another commit's
 	}
 	if err != nil {
 		return record, err
@@ -64,7 +69,8 @@ func (c Config) giveUp(ctx context.Context, record release.Commit) error {
 func (c Config) claim(ctx context.Context, rebuild int, above version.Version) (release.Commit, error) {
 	claimed, err := version.Claim(ctx, c.Refs, version.ClaimRequest{
 		Commit: c.Commit, Now: c.Now, FollowFuture: c.FollowFuture, Floor: above,
-		Taken:    c.Records.Taken, // keeps a number from being used twice when its tag was deleted
+		// Keeps a number from being used twice when its tag was deleted.
+		Taken:    func(ctx context.Context, v version.Version) (bool, error) { return c.Records.Taken(ctx, v, c.Commit) },
 		Progress: func(message string) { c.Log.Info(message) },
 	})
 	if err != nil {
@@ -80,11 +86,25 @@ func (c Config) claim(ctx context.Context, rebuild int, above version.Version) (
 	}
 	if record.Version != claimed.Version {
 		c.Log.Infof("another run of this commit claimed %s; joining it", record.Version)
-		if err := version.Drop(ctx, c.Refs, claimed); err != nil {
+		if err := c.giveBack(ctx, claimed); err != nil {
 			return record, err
 		}
 	}
 	return record, c.sameTargets(record)
+}
+
+// giveBack drops a claim that this run made for nothing. That another run has the
+// number by now is as good.
+func (c Config) giveBack(ctx context.Context, claimed version.Claimed) error {
+	err := version.Drop(ctx, c.Refs, claimed)
+	if err == nil {
+		return nil
+	}
+	status, lookErr := version.StatusOf(ctx, c.Refs, claimed.Version)
+	if lookErr == nil && status.Claim.Object != claimed.Ref.Object {
+		return nil
+	}
+	return err
 }
 
 func (c Config) sameTargets(record release.Commit) error {

@@ -20,9 +20,10 @@ func TestShown(t *testing.T) {
 		"https://user:s%zzsecret@host/x":             "https://host/x",
 		"fatal: 'https://secret@host/x' not found":   "fatal: 'https://host/x' not found",
 		"https://user:sec@ret@host/x":                "https://host/x",
+		"ssh://git:secret@host/x":                    "ssh://git@host/x",
 		"git@host:org/name.git":                      "git@host:org/name.git",
 		"/a/path@with/at":                            "/a/path@with/at",
-		"ssh://git@host/x and https://secret@host/y": "ssh://host/x and https://host/y",
+		"ssh://git@host/x and https://secret@host/y": "ssh://git@host/x and https://host/y",
 	}
 	for text, want := range tests {
 		if got := Shown(text); got != want {

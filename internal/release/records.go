@@ -56,14 +56,14 @@ func (r Records) CreateCommit(ctx context.Context, c Commit, rebuild int) (Commi
 
 // Target reads a target's record of a version; ok is false if there is none.
 func (r Records) Target(ctx context.Context, v version.Version, name string) (t Target, ok bool, err error) {
-	ok, err = read(ctx, r.Store, r.versionKey(v, name+".json"), &t)
+	ok, err = read(ctx, r.Store, r.versionKey(v, "targets/"+name+".json"), &t)
 	return t, ok, err
 }
 
 // CreateTarget creates a target's record, whose artifacts must be uploaded, and
 // returns the one that stands.
 func (r Records) CreateTarget(ctx context.Context, v version.Version, t Target) (Target, error) {
-	return createOrAdopt(ctx, r.Store, r.versionKey(v, t.Name+".json"), t)
+	return createOrAdopt(ctx, r.Store, r.versionKey(v, "targets/"+t.Name+".json"), t)
 }
 
 // Release reads a version's release; ok is false if it is not complete.
@@ -78,11 +78,17 @@ func (r Records) CreateRelease(ctx context.Context, rel Release) error {
 	return store.CreateJSON(ctx, r.Store, r.versionKey(rel.Version, releaseFile), rel)
 }
 
-// Taken says whether the store holds anything under a version, other than what
-// commit's own record put there.
-func (r Records) Taken(ctx context.Context, v version.Version) (bool, error) {
-	for _, err := range r.Store.List(ctx, r.versionKey(v, "")+"/") {
-		return err == nil, err
+// Taken says whether commit may not have the version: a release stands under it,
+// or a record of another commit. Records of its own are a build under way.
+func (r Records) Taken(ctx context.Context, v version.Version, commit string) (bool, error) {
+	for key, err := range r.Store.List(ctx, r.versionKey(v, "")+"/") {
+		var of struct{ Commit string }
+		if err == nil {
+			err = store.ReadJSON(ctx, r.Store, key, &of)
+		}
+		if err != nil || of.Commit != commit || path.Base(key) == releaseFile {
+			return err == nil, err
+		}
 	}
 	return false, nil
 }

@@ -7,19 +7,19 @@
 // same bytes. Keys in the store:
 //
 //	commits/<org>/<repo>/<commit>.json             which version the commit has
-//	releases/<org>/<repo>/<version>/<target>.json  what a target's build produced
+//	releases/<org>/<repo>/<version>/targets/<target>.json  what a target's build produced
 //	releases/<org>/<repo>/<version>/release.json   the release: complete from here on
 //	blobs/sha256/<digest>                          the artifacts' bytes
 package release
 
 import (
 	"fmt"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/version"
 )
 
@@ -36,46 +36,20 @@ type Repository struct {
 // String is org/name.
 func (r Repository) String() string { return r.Org + "/" + r.Name }
 
-// ParseRepository takes a repository's organisation and name from its URL: the
-// last two elements of the path, without .git. The URL that it keeps goes into
-// records that others read, so it holds no password.
-func ParseRepository(rawURL string) (Repository, error) {
-	where, shown := pathOf(rawURL)
+// ParseRepository takes a repository's organisation and name from its URL or path:
+// the last two elements, without .git. The host does not count, so that a mirror's
+// releases are the repository's. The URL that is kept holds no password.
+func ParseRepository(url string) (Repository, error) {
+	where := git.Web(url)
+	if _, rest, ok := strings.Cut(where, "://"); ok {
+		_, where, _ = strings.Cut(rest, "/")
+	}
 	parts := strings.Split(strings.Trim(path.Clean("/"+where), "/"), "/")
-	name := strings.TrimSuffix(parts[len(parts)-1], ".git")
-	if len(parts) < 2 || name == "" {
-		return Repository{}, fmt.Errorf("repository %q has no organisation and name; write a URL or path that ends in ORG/NAME", shown)
+	name := parts[len(parts)-1]
+	if len(parts) < 2 || strings.Trim(name, ".") == "" {
+		return Repository{}, fmt.Errorf("repository %q has no organisation and name; write a URL or path that ends in ORG/NAME", git.Shown(url))
 	}
-	return Repository{Org: parts[len(parts)-2], Name: name, URL: shown}, nil
-}
-
-// pathOf is the path in a URL, in git's short form of an ssh URL (HOST:PATH, with
-// no slash before the colon), or in a plain path; and the URL without its secrets.
-func pathOf(rawURL string) (where, shown string) {
-	if strings.Contains(rawURL, "://") {
-		u, err := url.Parse(rawURL)
-		if err != nil {
-			return "", "(not a URL)"
-		}
-		return u.Path, withoutSecrets(*u)
-	}
-	host, rest, colon := strings.Cut(rawURL, ":")
-	if colon && !strings.Contains(host, "/") {
-		return rest, rawURL
-	}
-	return rawURL, rawURL
-}
-
-// withoutSecrets leaves a user's name only where it is needed to get there: to
-// ssh. Over http it is often the token itself.
-func withoutSecrets(u url.URL) string {
-	if strings.Contains(u.Scheme, "ssh") && u.User != nil {
-		u.User = url.User(u.User.Username())
-	} else {
-		u.User = nil
-	}
-	u.RawQuery, u.Fragment = "", ""
-	return u.String()
+	return Repository{Org: parts[len(parts)-2], Name: name, URL: git.Shown(url)}, nil
 }
 
 // Artifact is a file that a build produced.
@@ -99,7 +73,6 @@ const (
 	KindProvenance Kind = "provenance" // SLSA statement about a target's packages
 	KindLock       Kind = "lock"       // every package of the build root
 	KindReport     Kind = "report"     // JUnit XML
-	KindLog        Kind = "log"        // what the build printed
 )
 
 // Package is a package as it names itself.

@@ -169,7 +169,14 @@ func (c *claimer) adopt(ctx context.Context, own standing) (Claimed, error) {
 		return Claimed{}, err
 	}
 	claimed := Claimed{Version: own.Version, Ref: own.Ref, Adopted: true}
-	if tag, ok := seen.tag(own.Version); ok && tag.Peeled != c.req.Commit {
+	tag, tagged := seen.tag(own.Version)
+	taken := tagged && tag.Peeled != c.req.Commit
+	if !taken {
+		if taken, err = c.recorded(ctx, own.Version); err != nil {
+			return Claimed{}, err
+		}
+	}
+	if taken {
 		return Claimed{}, c.lose(ctx, claimed)
 	}
 	return claimed, nil
@@ -215,8 +222,16 @@ func (c *claimer) taken(ctx context.Context, v Version) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if _, tagged := seen.tag(v); tagged || c.req.Taken == nil {
-		return tagged, nil
+	if _, tagged := seen.tag(v); tagged {
+		return true, nil
+	}
+	return c.recorded(ctx, v)
+}
+
+// recorded asks for what refs do not show.
+func (c *claimer) recorded(ctx context.Context, v Version) (bool, error) {
+	if c.req.Taken == nil {
+		return false, nil
 	}
 	taken, err := c.req.Taken(ctx, v)
 	if err != nil {

@@ -25,6 +25,9 @@ func StatusOf(ctx context.Context, refs Refs, v Version) (Status, error) {
 	return s, nil
 }
 
+// ErrTaken is a version that another commit has.
+var ErrTaken = errors.New("the version is another commit's")
+
 // Hold returns commit's claim of v, which an earlier run made, and makes it again
 // if somebody removed it. A version that is another commit's by now is an error.
 func Hold(ctx context.Context, refs Refs, v Version, commit string) (Claimed, error) {
@@ -34,8 +37,8 @@ func Hold(ctx context.Context, refs Refs, v Version, commit string) (Claimed, er
 	}
 	for _, ref := range []Ref{s.Tag, s.Claim} {
 		if ref.Name != "" && ref.Peeled != commit {
-			return Claimed{}, fmt.Errorf("hold version %v for %s: %s names commit %s; release the commit anew with --rebuild",
-				v, commit, ref.Name, ref.Peeled)
+			return Claimed{}, fmt.Errorf("hold version %v for %s: %w: %s names %s; release the commit anew with --rebuild",
+				v, commit, ErrTaken, ref.Name, ref.Peeled)
 		}
 	}
 	if s.Claim.Name != "" {
