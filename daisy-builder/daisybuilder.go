@@ -74,8 +74,8 @@ func Create(ctx context.Context, c Config) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if complete && rel.Commit != c.Commit {
-		return Outcome{}, fmt.Errorf("version %s was claimed for commit %s, but the store's release of it names commit %s; nothing was tagged; release the commit anew with --rebuild",
-			record.Version, c.Commit, rel.Commit)
+		return Outcome{}, fmt.Errorf("version %s of commit %s: %w: the store has its release of %s; nothing was tagged; release the commit anew with --rebuild",
+			record.Version, c.Commit, version.ErrTaken, rel.Commit)
 	}
 	if complete {
 		changed, err := c.finish(ctx, record)
