@@ -25,7 +25,8 @@ test: setup ## all tests that must pass before a merge
 fuzz: ## every fuzz target for a minute each
 	$(GO) run ./internal/fuzz --time 1m
 
-bench: setup ## measure against peers and print the tables of bench/RESULTS.md
+bench: ## measure against peers and print the tables of bench/RESULTS.md
+	@$(GO) run ./internal/setup --bench
 	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./bench/
 
 lint: ## golangci-lint with .golangci.yml

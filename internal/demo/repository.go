@@ -65,8 +65,11 @@ func (r repository) writeTree(ctx context.Context, source string) (string, error
 // tagOf is the version tag of a commit.
 func (r repository) tagOf(ctx context.Context, commit string) (string, error) {
 	tags, err := r.git(ctx, "tag", "--points-at", commit)
-	if err != nil || tags == "" {
-		return "", fmt.Errorf("commit %s has no tag (%w)", commit, err)
+	if err != nil {
+		return "", err
+	}
+	if tags == "" {
+		return "", fmt.Errorf("commit %s has no tag", commit)
 	}
 	return strings.Fields(tags)[0], nil
 }

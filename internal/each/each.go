@@ -1,7 +1,7 @@
 // Package each does one thing for each of several names, side by side.
 //
 // One that fails does not stop the others, and the error names every one that
-// failed: what DESIGN calls setting the broken one aside.
+// failed, so that the broken one is set aside and the rest go on.
 package each
 
 import (

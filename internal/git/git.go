@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/progress"
 )
 
 // Timeout bounds a run of git that names no time of its own.
@@ -59,7 +60,7 @@ func Run(ctx context.Context, c Command) (string, error) {
 	name := subcommand(c.Args)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %v", c.Timeout))
 	defer cancel()
-	defer c.watch(name)()
+	defer progress.Watch(progressEvery, "git "+name, c.Progress)()
 	var out, said bytes.Buffer
 	err := exec.Run(ctx, exec.Cmd{
 		Args: append([]string{"git"}, c.Args...), Dir: c.Dir, Env: Environment(),
@@ -85,26 +86,6 @@ func subcommand(args []string) string {
 		}
 	}
 	return strings.Join(args, " ")
-}
-
-// watch tells Progress of a run that takes long, until it is stopped.
-func (c Command) watch(name string) (stop func()) {
-	if c.Progress == nil {
-		return func() {}
-	}
-	start, ticker, done := time.Now(), time.NewTicker(progressEvery), make(chan struct{})
-	go func() {
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				c.Progress(fmt.Sprintf("git %s: still at it after %s", name, time.Since(start).Round(time.Second)))
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done) }
 }
 
 var boilerplate = regexp.MustCompile(`(?m)^(hint: .*|error: failed to push some refs.*|To .*|remote: ?$)\n?`)

@@ -24,7 +24,8 @@ var tools = []struct{ program, pkg string }{
 	{"mmdebstrap", "mmdebstrap"},
 	{"dpkg-buildpackage", "dpkg-dev"},
 	{"dh", "debhelper"},
-	{"fakeroot", "fakeroot"},
+	{"aarch64-linux-gnu-gcc", "crossbuild-essential-arm64"},
+	{"file", "file"},
 	{"lintian", "lintian"},
 	{"rpmbuild", "rpm"},
 	{"rpmlint", "rpmlint"},
@@ -33,12 +34,26 @@ var tools = []struct{ program, pkg string }{
 	{"/bin/busybox", "busybox-static"},
 }
 
+// peers are what benchmarks are measured beside.
+var peers = []struct{ program, pkg string }{
+	{"sbuild", "sbuild"},
+	{"newuidmap", "uidmap"},
+}
+
 func main() {
 	cli.Main(func(env cli.Env) *cobra.Command {
-		return &cobra.Command{
+		var bench bool
+		c := &cobra.Command{
 			Use: "setup", Short: "Install the Debian packages that tests and the demo need", Args: cli.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return setup(c.Context(), env) },
+			RunE: func(c *cobra.Command, _ []string) error {
+				if bench {
+					tools = append(tools, peers...)
+				}
+				return setup(c.Context(), env)
+			},
 		}
+		c.Flags().BoolVar(&bench, "bench", false, "also what benchmarks are measured beside")
+		return c
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"slipway.dev/slipway/internal/each"
 	"slipway.dev/slipway/internal/release"
@@ -15,7 +16,7 @@ import (
 
 // All builds the requests side by side and puts what they made into out. A
 // target that fails does not stop the others. Two targets that made a file of
-// the same name are an error, and neither is put there.
+// the same name are set aside, and the error names them.
 func (b *Builder) All(ctx context.Context, reqs []packagebuild.Request, out string) ([]Result, error) {
 	scratch, err := os.MkdirTemp(b.Work, "out-")
 	if err != nil {
@@ -41,24 +42,35 @@ func (b *Builder) All(ctx context.Context, reqs []packagebuild.Request, out stri
 			done = append(done, r)
 		}
 	}
+	done, clash := setClashesAside(done)
 	if err := publish(done, out); err != nil {
-		return nil, errors.Join(err, failed)
+		return nil, errors.Join(err, clash, failed)
 	}
-	return done, failed
+	return done, errors.Join(clash, failed)
+}
+
+// setClashesAside takes out targets that made files of one name.
+func setClashesAside(results []Result) (rest []Result, clash error) {
+	owner, aside := map[string]string{}, map[string]bool{}
+	for _, r := range results {
+		for _, f := range r.Files {
+			name := filepath.Base(f.Path)
+			if other, taken := owner[name]; taken {
+				aside[other], aside[r.Target] = true, true
+				clash = errors.Join(clash, &release.NameClash{Name: name, Targets: [2]string{other, r.Target}})
+			}
+			owner[name] = r.Target
+		}
+	}
+	return slices.DeleteFunc(results, func(r Result) bool { return aside[r.Target] }), clash
 }
 
 // publish puts the results' files into out, and their paths with them. What can
 // be seen to be in the way is an error before anything is put there.
 func publish(results []Result, out string) error {
-	owner := map[string]string{}
 	for _, r := range results {
 		for _, f := range r.Files {
-			name := filepath.Base(f.Path)
-			if other, taken := owner[name]; taken {
-				return &release.NameClash{Name: name, Targets: [2]string{other, r.Target}}
-			}
-			owner[name] = r.Target
-			if _, err := isAt(f.Path, filepath.Join(out, name)); err != nil {
+			if _, err := isAt(f.Path, filepath.Join(out, filepath.Base(f.Path))); err != nil {
 				return err
 			}
 		}

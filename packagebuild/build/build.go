@@ -29,14 +29,19 @@ import (
 type Builder struct {
 	Roots        *root.Manager // nil builds in this machine's own root (--root host)
 	Go           golang.Config
-	Work         string   // scratch folder, on a real file system
-	Logs         string   // where build logs and lint reports go
-	ID           string   // who builds, for the provenance: a URI
-	Secrets      []string // absolute paths of files and folders that --root host must hide too
-	Lint         bool     // run lintian and rpmlint on what was built
-	Reproducible bool     // build twice and compare the bytes
+	Work         string        // scratch folder, on a real file system
+	Logs         string        // where build logs and lint reports go
+	ID           string        // who builds, for the provenance: a URI
+	Secrets      []string      // absolute paths of files and folders that --root host must hide too
+	Timeout      time.Duration // of each step; 0 is DefaultTimeout
+	MayBeBare    bool          // where namespaces are refused, --root host builds without isolation: beside no credential only
+	Lint         bool          // run lintian and rpmlint on what was built
+	Reproducible bool          // build twice and compare the bytes
 	Log          *logrus.Entry
 }
+
+// DefaultTimeout is what a step of a build may take, as Prow's jobs may.
+const DefaultTimeout = 2 * time.Hour
 
 // File is something that a build leaves behind.
 type File struct {
@@ -51,17 +56,6 @@ type Result struct {
 	Root   string   // what it was built in
 	Notes  []string // what a reader should know
 	Files  []File   // packages first
-}
-
-// Packages are the built packages.
-func (r Result) Packages() []packagebuild.Package {
-	var packages []packagebuild.Package
-	for _, f := range r.Files {
-		if f.Package != nil {
-			packages = append(packages, *f.Package)
-		}
-	}
-	return packages
 }
 
 func formatOf(t packagebuild.Target) (packagebuild.Format, error) {

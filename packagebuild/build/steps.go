@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/progress"
 	"slipway.dev/slipway/internal/sandbox"
 	"slipway.dev/slipway/packagebuild"
 )
@@ -71,14 +75,18 @@ func (r run) step(ctx context.Context, step packagebuild.Step, dir string, log i
 		Dir:     step.Dir, Args: step.Args, Env: r.environment(step),
 		Stdout: log, Stderr: log,
 	}
+	limit := cmp.Or(r.Timeout, DefaultTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v; give it more with --build-timeout", limit))
+	defer cancel()
+	defer progress.Watch(30*time.Second, r.req.Target.Name+": "+step.Name, func(message string) { r.log.Info(message) })()
 	return r.isolated(ctx, c)
 }
 
-// isolated runs c in the sandbox; in a pod that refuses namespaces, and whose
-// image is the root, without it.
+// isolated runs c in the sandbox. Where the machine refuses namespaces, as a pod
+// does whose image is the root, it runs without, if the builder may.
 func (r run) isolated(ctx context.Context, c sandbox.Config) error {
 	err := sandbox.Run(ctx, c)
-	if r.Roots == nil && errors.Is(err, sandbox.ErrUnavailable) {
+	if r.Roots == nil && r.MayBeBare && errors.Is(err, sandbox.ErrUnavailable) {
 		r.log.Warnf("%s: %v; building without isolation", r.req.Target.Name, err)
 		return bare(ctx, c)
 	}
@@ -107,15 +115,23 @@ func (r run) environment(step packagebuild.Step) []string {
 	return list
 }
 
+// oneBare keeps bare builds apart: all see their build at the same place.
+var oneBare sync.Mutex
+
 // bare runs a step in a pod that refuses namespaces, where the job image is the
 // root: the binds become links, and the environment is still made from nothing.
 func bare(ctx context.Context, c sandbox.Config) (err error) {
+	oneBare.Lock()
+	defer oneBare.Unlock()
 	for _, b := range c.Binds {
 		if err := os.MkdirAll(filepath.Dir(b.Target), 0o755); err != nil {
 			return err
 		}
+		if _, err := os.Stat(b.Target); err != nil {
+			_ = os.Remove(b.Target) // the link of a build that was killed, to a folder that is gone
+		}
 		if err := os.Symlink(b.Source, b.Target); err != nil {
-			return fmt.Errorf("show the build %s: %w; only one build at a time can run without isolation", b.Target, err)
+			return fmt.Errorf("show the build %s: %w; without isolation one process at a time can build", b.Target, err)
 		}
 		defer func() { err = errors.Join(err, os.Remove(b.Target)) }()
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/progress"
 )
 
 // fetchEnv is all of the caller's environment that the go command gets. No
@@ -69,7 +70,7 @@ const tries = 3
 
 // retry calls try until it succeeds, fails for good, or has failed tries times.
 func (f fetcher) retry(ctx context.Context, what string, try func() error) error {
-	defer f.progress(what)()
+	defer progress.Watch(10*time.Second, what, func(message string) { f.log.Info(message) })()
 	for n := 1; ; n++ {
 		err := try()
 		if err == nil || n == tries || ctx.Err() != nil || !transient.MatchString(err.Error()) {
@@ -83,21 +84,4 @@ func (f fetcher) retry(ctx context.Context, what string, try func() error) error
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// progress logs a line every ten seconds until it is stopped.
-func (f fetcher) progress(what string) (stop func()) {
-	start, ticker, done := time.Now(), time.NewTicker(10*time.Second), make(chan struct{})
-	go func() {
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				f.log.Infof("%s: still at it after %s", what, time.Since(start).Round(time.Second))
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done) }
 }
