@@ -113,7 +113,7 @@ func Run(ctx context.Context, env Env, command *cobra.Command) int {
 // and an unknown verb is a misuse that names the known ones.
 func Group(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{
-		Use: use, Short: short,
+		Use: use, Short: short, Args: cobra.ArbitraryArgs, // so that RunE names the known ones
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
@@ -26,6 +27,8 @@ type building struct {
 	cache       string
 	mirror      string
 	jobs        int
+	timeout     time.Duration
+	secrets     []string // files and folders that code under build must not see
 	check       bool
 	lint        bool
 	twice       bool
@@ -38,6 +41,7 @@ func (b *building) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&b.cache, "cache", cacheFolder(), "folder for roots, modules and scratch")
 	flags.StringVar(&b.mirror, "debian-mirror", root.DefaultMirror, "Debian archive that clean roots are made from")
 	flags.IntVar(&b.jobs, "jobs", 0, "processors that each target's build may use (0: this machine's, shared by the targets)")
+	flags.DurationVar(&b.timeout, "build-timeout", build.DefaultTimeout, "how long each step of a build may take")
 	flags.BoolVar(&b.check, "check", false, "run the package's own tests")
 	flags.BoolVar(&b.lint, "lint", true, "run lintian and rpmlint on what was built; findings are reported, and fail nothing")
 	flags.BoolVar(&b.twice, "verify-reproducible", false, "build twice and compare the bytes")
@@ -72,7 +76,7 @@ func (b building) builder(env cli.Env, work, logs, id string) (*build.Builder, e
 	log := logrus.NewEntry(env.Log())
 	builder := &build.Builder{
 		Go:   golang.Config{Cache: filepath.Join(b.cache, "go"), Log: log},
-		Work: work, Logs: logs, ID: id, Lint: b.lint, Reproducible: b.twice, Log: log,
+		Work: work, Logs: logs, ID: id, Timeout: b.timeout, Secrets: b.secrets, Lint: b.lint, Reproducible: b.twice, Log: log,
 	}
 	switch b.root {
 	case "clean":
@@ -91,7 +95,7 @@ func (b building) builder(env cli.Env, work, logs, id string) (*build.Builder, e
 func (b building) requests(src packagebuild.Source, targets packagebuild.Targets, version string) []packagebuild.Request {
 	jobs := b.jobs
 	if jobs == 0 {
-		jobs = max(1, runtime.NumCPU()/len(targets))
+		jobs = max(1, runtime.NumCPU()/max(1, len(targets)))
 	}
 	requests := make([]packagebuild.Request, len(targets))
 	for i, t := range targets {

@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"slipway.dev/slipway/internal/checkout"
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/githubrefs"
 	"slipway.dev/slipway/internal/gitrefs"
 	"slipway.dev/slipway/internal/release"
@@ -33,24 +35,36 @@ Every command says with --help what it does, with an example. Exit codes: 0 done
 	return root
 }
 
-// formatFlag adds --output text|json to a command whose result a script may read.
-func formatFlag(flags *pflag.FlagSet, format *string) {
-	flags.StringVarP(format, "output", "o", "text", "form of the result: text or json")
+// form is how a result is written: a flag that takes text or json, checked before
+// anything is done.
+type form string
+
+func (f *form) String() string { return string(*f) }
+func (f *form) Type() string   { return "text|json" }
+func (f *form) Set(value string) error {
+	if value != "text" && value != "json" {
+		return fmt.Errorf("it must be text or json")
+	}
+	*f = form(value)
+	return nil
+}
+
+// formFlag adds --output text|json to a command whose result a script may read.
+func formFlag(flags *pflag.FlagSet, f *form) {
+	*f = "text"
+	flags.VarP(f, "output", "o", "form of the result: text or json")
 }
 
 // show writes a result: as JSON, or with text.
-func show(w io.Writer, format string, result any, text func(io.Writer)) error {
-	switch format {
-	case "json":
+func show(w io.Writer, f form, result any, text func(io.Writer)) error {
+	if f == "json" {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(result)
-	case "text":
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		text(table)
-		return table.Flush()
 	}
-	return cli.Misuse("--output is %q; it must be text or json", format)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	text(table)
+	return table.Flush()
 }
 
 // remote is the repository that a command works on.
@@ -60,32 +74,39 @@ type remote struct {
 	githubTokenFile string
 }
 
-func (r *remote) addFlags(flags *pflag.FlagSet) {
+func (r *remote) addRepoFlag(flags *pflag.FlagSet) {
 	flags.StringVar(&r.url, "repo", "", "the repository: a URL or path that git can fetch")
+}
+
+// addFlags adds what a command needs that reads or makes refs.
+func (r *remote) addFlags(flags *pflag.FlagSet) {
+	r.addRepoFlag(flags)
 	flags.StringVar(&r.githubAPI, "github-api", "", "claim and tag through GitHub's API at this base URL instead of by git (https://api.github.com; GitHub Enterprise: https://HOST/api/v3)")
 	flags.StringVar(&r.githubTokenFile, "github-token-file", "", "file that holds the token for --github-api")
 }
 
-// refs opens the repository's refs. gitDir is a repository that holds the commits
-// to be tagged, or empty if there is none yet.
-func (r remote) refs(gitDir string, progress func(string)) (version.Refs, error) {
+// refs opens the repository's refs until close is called. gitDir is a repository
+// that holds the commits to be tagged, or empty if there is none yet.
+func (r remote) refs(gitDir string, progress func(string)) (refs version.Refs, closeRefs func(), err error) {
 	if r.url == "" {
-		return nil, cli.Misuse("--repo is missing; name the repository's URL or path")
+		return nil, nil, cli.Misuse("--repo is missing; name the repository's URL or path")
 	}
 	if r.githubAPI == "" {
-		return gitrefs.New(r.url, gitDir), nil
+		byGit := gitrefs.New(r.url, gitDir)
+		return byGit, func() { _ = byGit.Close() }, nil
 	}
 	repository, err := release.ParseRepository(r.url)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	token, err := readToken(r.githubTokenFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return githubrefs.New(githubrefs.Config{
+	refs, err = githubrefs.New(githubrefs.Config{
 		BaseURL: r.githubAPI, Token: token, Owner: repository.Org, Repo: repository.Name, Progress: progress,
 	})
+	return refs, func() {}, err
 }
 
 func readToken(path string) (string, error) {
@@ -97,18 +118,6 @@ func readToken(path string) (string, error) {
 		return "", fmt.Errorf("read GitHub's token: %w", err)
 	}
 	return strings.TrimSpace(string(data)), nil
-}
-
-// scratch makes a folder that is removed when the command ends.
-func scratch(cache string) (folder string, remove func(), err error) {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", nil, fmt.Errorf("make the cache folder: %w; name another with --cache", err)
-	}
-	folder, err = os.MkdirTemp(cache, "work-")
-	if err != nil {
-		return "", nil, fmt.Errorf("make a scratch folder: %w; name another place with --cache", err)
-	}
-	return folder, func() { _ = os.RemoveAll(folder) }, nil
 }
 
 // cacheFolder is where roots, modules and scratch lie unless --cache says otherwise.
@@ -125,8 +134,12 @@ func (r remote) resolve(ctx context.Context, commit, ref string, say io.Writer) 
 	switch {
 	case commit != "" && ref != "":
 		return "", cli.Misuse("--commit and --ref exclude each other")
+	case commit != "" && !checkout.IsFullHash(commit):
+		return "", cli.Misuse("--commit %s is no full hash; name it whole, or use --ref", commit)
 	case commit != "":
 		return commit, nil
+	case checkout.IsFullHash(ref):
+		return "", cli.Misuse("--ref %s is a commit; name it with --commit", ref)
 	case ref == "":
 		return "", cli.Misuse("--commit or --ref is missing; name what to build")
 	}
@@ -134,11 +147,13 @@ func (r remote) resolve(ctx context.Context, commit, ref string, say io.Writer) 
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(say, "%s of %s is commit %s\n", ref, r.url, found)
+	fmt.Fprintf(say, "%s of %s is commit %s\n", ref, git.Shown(r.url), found)
 	return found, nil
 }
 
 // progress prints what is waited for, for people.
-func progress(env cli.Env) func(string) {
-	return func(message string) { fmt.Fprintln(env.Stderr, message) }
+func progress(env cli.Env) func(string) { return sayTo(env.Stderr) }
+
+func sayTo(w io.Writer) func(string) {
+	return func(message string) { fmt.Fprintln(w, message) }
 }

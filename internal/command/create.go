@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,8 @@ type creation struct {
 	rebuild  bool
 	future   bool
 	dryRun   bool
-	format   string
+	format   form
+	tagAlone bool // version-tagger: nothing is built
 }
 
 func releaseCreate(env cli.Env, use string) *cobra.Command {
@@ -60,7 +62,9 @@ nothing is claimed, tagged or stored: the merge result is built into $ARTIFACTS.
 	}
 	flags := c.Flags()
 	create.addStoreFlag(flags)
+	create.source.remote.addFlags(flags)
 	create.source.addFlags(flags)
+	flags.StringVar(&create.logs, "logs", "", "folder for build logs and reports (default: $ARTIFACTS, or one in the cache)")
 	create.building.addFlags(flags)
 	flags.BoolVar(&create.rebuild, "rebuild", false, "release a commit again that has a release already, as a new version")
 	create.addTagFlags(flags)
@@ -70,16 +74,15 @@ nothing is claimed, tagged or stored: the merge result is built into $ARTIFACTS.
 // addTagFlags adds what also version-tagger has.
 func (cr *creation) addTagFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&cr.branch, "branch", "", "the branch that holds the commit (default: the repository's main one)")
-	flags.StringVar(&cr.logs, "logs", "", "folder for build logs and reports (default: $ARTIFACTS, or one in the cache)")
 	flags.BoolVar(&cr.future, "follow-future", false, followFutureHelp)
 	flags.BoolVar(&cr.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	formatFlag(flags, &cr.format)
+	formFlag(flags, &cr.format)
 }
 
 // VersionTagger is the job binary that tags a merged commit of a repository
 // without packages: a release without artifacts.
 func VersionTagger(env cli.Env) *cobra.Command {
-	var create creation
+	create := creation{tagAlone: true, building: building{cache: cacheFolder()}}
 	c := &cobra.Command{
 		Use: "version-tagger", Short: "Tag a merged commit with the next version YYYYMMDD.NN", Args: cli.NoArgs,
 		Long: `Tag a merged commit with the next version YYYYMMDD.NN, as a release without
@@ -94,7 +97,6 @@ that has a version keeps it. Under Prow the repository and commit are the job's.
 			if job.BeforeMerge() {
 				return fmt.Errorf("a %s job cannot tag; run version-tagger as a postsubmit", job.Type)
 			}
-			create.building.cache = cacheFolder()
 			return create.run(c.Context(), env, job)
 		},
 	}
@@ -109,7 +111,7 @@ that has a version keeps it. Under Prow the repository and commit are the job's.
 
 func (cr *creation) run(ctx context.Context, env cli.Env, job jobenv.Job) error {
 	var targets packagebuild.Targets
-	if cr.building.root != "" { // version-tagger builds nothing
+	if !cr.tagAlone {
 		var err error
 		if targets, err = cr.building.selected(); err != nil {
 			return err
@@ -143,15 +145,7 @@ func (cr *creation) run(ctx context.Context, env cli.Env, job jobenv.Job) error 
 
 // adopt takes from the job what the flags leave open.
 func (cr *creation) adopt(job jobenv.Job) {
-	if cr.source.url == "" {
-		cr.source.url = job.CloneURI
-	}
-	if cr.source.commit == "" && cr.source.ref == "" {
-		cr.source.commit, cr.source.ref = job.BaseSHA, ""
-		if job.BaseSHA == "" {
-			cr.source.ref = job.BaseRef // a periodic names a branch
-		}
-	}
+	cr.source.adopt(job)
 	if cr.branch == "" {
 		cr.branch = job.BaseRef
 	}
@@ -161,7 +155,20 @@ func (cr *creation) adopt(job jobenv.Job) {
 	if cr.logs == "" {
 		cr.logs = filepath.Join(cr.building.cache, "logs", time.Now().UTC().Format("20060102-150405"))
 	}
-	cr.shelf.url = cr.source.url
+	cr.url = cr.source.url
+	cr.building.secrets = onThisMachine(cr.source.githubTokenFile, cr.store)
+}
+
+// onThisMachine are those of names that are files or folders here, as absolute paths.
+func onThisMachine(names ...string) []string {
+	var paths []string
+	for _, name := range names {
+		path, err := filepath.Abs(strings.TrimPrefix(name, "file://"))
+		if name != "" && err == nil && !strings.Contains(path, ":/") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func (cr *creation) create(ctx context.Context, env cli.Env, job jobenv.Job, work string, src packagebuild.Source, gitDir string, targets packagebuild.Targets) error {
@@ -169,10 +176,11 @@ func (cr *creation) create(ctx context.Context, env cli.Env, job jobenv.Job, wor
 	if err != nil {
 		return err
 	}
-	refs, err := cr.source.refs(gitDir, progress(env))
+	refs, closeRefs, err := cr.source.refs(gitDir, progress(env))
 	if err != nil {
 		return err
 	}
+	defer closeRefs()
 	config := daisybuilder.Config{
 		Records: records, Refs: refs, Commit: src.Commit, Targets: targets.Names(),
 		Rebuild: cr.rebuild, FollowFuture: cr.future, Now: time.Now, Log: env.Log().WithField("repo", records.Repository.String()),
@@ -214,8 +222,16 @@ func (cr *creation) preview(ctx context.Context, env cli.Env, config daisybuilde
 		Plans map[string]packagebuild.Plan `json:"plans"`
 	}{seen, plans}
 	return show(env.Stdout, cr.format, result, func(w io.Writer) {
+		if seen.Already {
+			fmt.Fprintf(w, "commit %s is released already as %s; nothing would change\n", seen.Commit, seen.Version)
+			return
+		}
 		fmt.Fprintf(w, "would release commit %s as %s\n", seen.Commit, seen.Version)
 		for _, name := range seen.Targets {
+			if slices.Contains(seen.Done, name) {
+				fmt.Fprintf(w, "%s\tbuilt before\n", name)
+				continue
+			}
 			for _, step := range plans[name].Steps {
 				fmt.Fprintf(w, "%s\t%s\n", name, strings.Join(step.Args, " "))
 			}
@@ -225,6 +241,9 @@ func (cr *creation) preview(ctx context.Context, env cli.Env, config daisybuilde
 
 // presubmit builds the merge result into $ARTIFACTS, and nothing else.
 func (cr *creation) presubmit(ctx context.Context, env cli.Env, job jobenv.Job) error {
+	if cr.dryRun {
+		return cli.Misuse("--dry-run is for merged commits; a presubmit changes nothing in any case")
+	}
 	if job.Artifacts == "" {
 		return cli.Misuse("ARTIFACTS is not set; a presubmit puts its packages there")
 	}

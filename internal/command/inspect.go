@@ -12,7 +12,7 @@ import (
 )
 
 func packageInspect(env cli.Env) *cobra.Command {
-	var format string
+	var format form
 	c := &cobra.Command{
 		Use: "inspect FILE...", Short: "Say what deb, rpm and goo files say of themselves, and check that they are whole",
 		Example: "  slipway package inspect out/*.deb out/*.rpm out/*.goo",
@@ -38,6 +38,6 @@ func packageInspect(env cli.Env) *cobra.Command {
 			})
 		},
 	}
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	return c
 }

@@ -56,6 +56,7 @@ version of a presubmit is 0~prNUMBER.SHA, and --output is $ARTIFACTS.`,
 		},
 	}
 	flags := c.Flags()
+	run.source.addRepoFlag(flags)
 	run.source.addFlags(flags)
 	run.building.addFlags(flags)
 	flags.StringVar(&run.dir, "source", "", "build this folder as it is, instead of a commit of --repo")
@@ -94,6 +95,7 @@ func (b building) into(ctx context.Context, env cli.Env, work, output string, re
 	if err != nil {
 		return err
 	}
+	builder.MayBeBare = true // nothing is published here, so there is no credential to see
 	results, failed := builder.All(ctx, reqs, output)
 	if err := show(env.Stdout, "text", nil, func(w io.Writer) { printFiles(w, results) }); err != nil {
 		return err
@@ -103,11 +105,8 @@ func (b building) into(ctx context.Context, env cli.Env, work, output string, re
 
 // adopt takes from the job what the flags leave open.
 func (p *packageRun) adopt(job jobenv.Job) {
-	if p.source.url == "" && p.dir == "" {
-		p.source.url = job.CloneURI
-	}
-	if p.source.commit == "" && p.source.ref == "" {
-		p.source.commit = job.BaseSHA
+	if p.dir == "" {
+		p.source.adopt(job)
 	}
 	if p.output == "" {
 		p.output = job.Artifacts
@@ -129,7 +128,10 @@ func (p *packageRun) validate() error {
 	case p.dir != "" && p.source.url != "":
 		return cli.Misuse("--repo and --source exclude each other")
 	}
-	return version.CheckPackage(p.version)
+	if err := version.CheckPackage(p.version); err != nil {
+		return cli.Misuse("--version: %w", err)
+	}
+	return nil
 }
 
 func (p *packageRun) fetch(ctx context.Context, env cli.Env, job jobenv.Job, work string) (packagebuild.Source, error) {
@@ -148,7 +150,7 @@ func (p *packageRun) fetch(ctx context.Context, env cli.Env, job jobenv.Job, wor
 func packageTargets(env cli.Env) *cobra.Command {
 	var (
 		b      building
-		format string
+		format form
 	)
 	c := &cobra.Command{
 		Use: "targets", Short: "List what packages can be built for", Args: cli.NoArgs,
@@ -166,6 +168,6 @@ func packageTargets(env cli.Env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&b.targetsFile, "targets-file", "", "a targets.yaml to use instead of the built-in one")
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	return c
 }

@@ -79,7 +79,7 @@ func (s shelf) find(ctx context.Context, text string) (release.Records, release.
 func releaseList(env cli.Env) *cobra.Command {
 	var (
 		at     shelf
-		format string
+		format form
 	)
 	c := &cobra.Command{
 		Use: "list", Short: "List a repository's complete releases, oldest first", Args: cli.NoArgs,
@@ -101,14 +101,15 @@ func releaseList(env cli.Env) *cobra.Command {
 		},
 	}
 	at.addFlags(c.Flags())
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	return c
 }
 
 func releaseShow(env cli.Env) *cobra.Command {
 	var (
-		at             shelf
-		wanted, format string
+		at     shelf
+		wanted string
+		format form
 	)
 	c := &cobra.Command{
 		Use: "show", Short: "Show a release: its commit and its artifacts with sizes and digests", Args: cli.NoArgs,
@@ -123,7 +124,7 @@ func releaseShow(env cli.Env) *cobra.Command {
 	}
 	at.addFlags(c.Flags())
 	c.Flags().StringVar(&wanted, "version", "", "the release's version")
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	return c
 }
 
@@ -183,7 +184,7 @@ type outcome struct {
 	Already bool `json:"already"` // released before; nothing changed
 }
 
-func printOutcome(env cli.Env, format string, did daisybuilder.Outcome) error {
+func printOutcome(env cli.Env, format form, did daisybuilder.Outcome) error {
 	return show(env.Stdout, format, outcome{did.Release, did.Already}, func(w io.Writer) {
 		if did.Already {
 			fmt.Fprintf(w, "commit %s is released already as %s; nothing changed (--rebuild releases it anew)\n\n", did.Release.Commit, did.Release.Version)

@@ -4,16 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"slipway.dev/slipway/internal/checkout"
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/git"
+	"slipway.dev/slipway/internal/jobenv"
 	"slipway.dev/slipway/packagebuild"
 )
 
@@ -26,7 +25,6 @@ type source struct {
 }
 
 func (s *source) addFlags(flags *pflag.FlagSet) {
-	s.remote.addFlags(flags)
 	flags.StringVar(&s.commit, "commit", "", "full hash of the commit to build")
 	flags.StringVar(&s.ref, "ref", "", "a branch or tag instead of --commit, resolved once and printed")
 	s.addTreeFlags(flags)
@@ -45,7 +43,9 @@ func (s source) fetch(ctx context.Context, work, branch string, pulls []checkout
 	if err := checkBuildDir(s.buildDir); err != nil {
 		return src, "", err
 	}
-	tree, err := fetchTree(ctx, work, "source", checkout.Request{URL: s.url, Commit: s.commit, Branch: branch, Pulls: pulls})
+	tree, err := fetchTree(ctx, work, "source", checkout.Request{
+		URL: s.url, Commit: s.commit, Branch: branch, Pulls: pulls, Progress: sayTo(say),
+	})
 	if err != nil {
 		return src, "", err
 	}
@@ -67,7 +67,7 @@ func (s source) fetchExtra(ctx context.Context, work string, say io.Writer) (*pa
 	if err != nil {
 		return nil, fmt.Errorf("extra repository: %w", err)
 	}
-	tree, err := fetchTree(ctx, work, "extra", checkout.Request{URL: s.extra.url, Commit: commit})
+	tree, err := fetchTree(ctx, work, "extra", checkout.Request{URL: s.extra.url, Commit: commit, Progress: sayTo(say)})
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func fetchTree(ctx context.Context, work, name string, req checkout.Request) (ch
 
 func asSource(c checkout.Checkout) packagebuild.Source {
 	return packagebuild.Source{
-		Dir: c.Dir, Repository: c.URL, Commit: c.Commit, CommitURL: commitURL(c.URL, c.Commit), Time: c.Time,
+		Dir: c.Dir, Repository: git.Shown(c.URL), Commit: c.Commit, CommitURL: commitURL(c.URL, c.Commit), Time: c.Time,
 	}
 }
 
@@ -118,20 +118,19 @@ func checkBuildDir(dir string) error {
 	return nil
 }
 
-var scpForm = regexp.MustCompile(`^(?:[^/@]+@)?([^/:]+):([^/].*)$`)
+// commitURL is where a person can look at a commit, as GitHub spells it.
+func commitURL(repo, commit string) string { return git.Web(repo) + "/tree/" + commit }
 
-// commitURL is where a person can look at a commit, as GitHub spells it. What a
-// URL says of users and passwords is left out.
-func commitURL(repo, commit string) string {
-	where := repo
-	if m := scpForm.FindStringSubmatch(repo); m != nil {
-		where = "https://" + m[1] + "/" + m[2]
-	} else if u, err := url.Parse(repo); err == nil && u.Host != "" {
-		u.User, u.RawQuery, u.Fragment = nil, "", ""
-		if u.Scheme == "ssh" {
-			u.Scheme, u.Host = "https", u.Hostname()
-		}
-		where = u.String()
+// adopt takes from the job what the flags leave open.
+func (s *source) adopt(job jobenv.Job) {
+	if s.url == "" {
+		s.url = job.CloneURI
 	}
-	return strings.TrimSuffix(strings.TrimRight(where, "/"), ".git") + "/tree/" + commit
+	if s.commit != "" || s.ref != "" {
+		return
+	}
+	s.commit = job.BaseSHA
+	if s.commit == "" {
+		s.ref = job.BaseRef // a periodic names a branch
+	}
 }

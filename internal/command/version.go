@@ -27,7 +27,7 @@ func versionNext(env cli.Env) *cobra.Command {
 	var (
 		repo   remote
 		future bool
-		format string
+		format form
 	)
 	c := &cobra.Command{
 		Use: "next", Short: "Print the version that the next claim would get, and take nothing", Args: cli.NoArgs,
@@ -37,10 +37,11 @@ The day is today's by UTC; the number is one more than the highest that is
 tagged or claimed. Somebody else may take it: a build claims first.`,
 		Example: "  slipway version next --repo https://github.com/ORG/NAME",
 		RunE: func(c *cobra.Command, _ []string) error {
-			refs, err := repo.refs("", progress(env))
+			refs, closeRefs, err := repo.refs("", progress(env))
 			if err != nil {
 				return err
 			}
+			defer closeRefs()
 			next, err := version.Peek(c.Context(), refs, version.ClaimRequest{Now: time.Now, FollowFuture: future})
 			if err != nil {
 				return err
@@ -49,7 +50,7 @@ tagged or claimed. Somebody else may take it: a build claims first.`,
 		},
 	}
 	repo.addFlags(c.Flags())
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	c.Flags().BoolVar(&future, "follow-future", false, followFutureHelp)
 	return c
 }
@@ -61,7 +62,7 @@ func versionClaim(env cli.Env) *cobra.Command {
 		repo        remote
 		commit, ref string
 		future      bool
-		format      string
+		format      form
 	)
 	c := &cobra.Command{
 		Use: "claim", Short: "Claim the next version for a commit, before it is built", Args: cli.NoArgs,
@@ -69,17 +70,19 @@ func versionClaim(env cli.Env) *cobra.Command {
 
 The claim is a ref, refs/slipway/claims/VERSION, that is created atomically: two
 claims never get one number. A commit that has a claim keeps it. The release of
-the commit takes the claim over, and drops it when the tag stands.`,
+the commit takes the claim over, and drops it when the tag stands; if the store
+shows that the number was used before its tag was deleted, it takes another.`,
 		Example: "  slipway version claim --repo https://github.com/ORG/NAME --commit 0123456789abcdef0123456789abcdef01234567",
 		RunE: func(c *cobra.Command, _ []string) error {
 			hash, err := repo.resolve(c.Context(), commit, ref, env.Stderr)
 			if err != nil {
 				return err
 			}
-			refs, err := repo.refs("", progress(env))
+			refs, closeRefs, err := repo.refs("", progress(env))
 			if err != nil {
 				return err
 			}
+			defer closeRefs()
 			claimed, err := version.Claim(c.Context(), refs, version.ClaimRequest{
 				Commit: hash, Now: time.Now, FollowFuture: future, Progress: progress(env),
 			})
@@ -91,7 +94,7 @@ the commit takes the claim over, and drops it when the tag stands.`,
 		},
 	}
 	repo.addFlags(c.Flags())
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	c.Flags().StringVar(&commit, "commit", "", "the commit's full hash")
 	c.Flags().StringVar(&ref, "ref", "", "a branch or tag instead, resolved once and printed")
 	c.Flags().BoolVar(&future, "follow-future", false, followFutureHelp)
@@ -101,16 +104,17 @@ the commit takes the claim over, and drops it when the tag stands.`,
 func versionList(env cli.Env) *cobra.Command {
 	var (
 		repo   remote
-		format string
+		format form
 	)
 	c := &cobra.Command{
 		Use: "list", Short: "List the versions that are tagged, oldest first", Args: cli.NoArgs,
 		Example: "  slipway version list --repo . --output json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			refs, err := repo.refs("", progress(env))
+			refs, closeRefs, err := repo.refs("", progress(env))
 			if err != nil {
 				return err
 			}
+			defer closeRefs()
 			tagged, err := version.List(c.Context(), refs)
 			if err != nil {
 				return err
@@ -127,6 +131,6 @@ func versionList(env cli.Env) *cobra.Command {
 		},
 	}
 	repo.addFlags(c.Flags())
-	formatFlag(c.Flags(), &format)
+	formFlag(c.Flags(), &format)
 	return c
 }
