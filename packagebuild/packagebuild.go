@@ -18,6 +18,7 @@ type Source struct {
 	BuildDir   string    // subfolder that holds packaging/; empty is the top
 	Repository string    // URL that it was cloned from; empty for a plain folder
 	Commit     string    // full hash; empty for a plain folder
+	Merged     []string  // other commits that Commit was merged with: a presubmit's base, then the pulls before
 	CommitURL  string    // where a person can look at the commit; stamped into packages
 	Time       time.Time // the commit's time: SOURCE_DATE_EPOCH of the build
 	Extra      *Source   // an extra source repository handed to the build, or nil

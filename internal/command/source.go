@@ -52,6 +52,10 @@ func (s source) fetch(ctx context.Context, work, branch string, pulls []checkout
 	src = asSource(tree)
 	src.BuildDir = s.buildDir
 	if len(pulls) > 0 {
+		src.Merged = []string{src.Commit}
+		for _, pull := range pulls[:len(pulls)-1] {
+			src.Merged = append(src.Merged, pull.SHA)
+		}
 		src.Commit = pulls[len(pulls)-1].SHA
 		src.CommitURL = commitURL(s.url, src.Commit)
 	}

@@ -105,6 +105,13 @@ func (b Build) dependencies() []*intoto.ResourceDescriptor {
 		if d := sourceDescriptor(*source); d != nil {
 			all = append(all, d)
 		}
+		for _, commit := range source.Merged {
+			with := *source
+			with.Commit = commit
+			if d := sourceDescriptor(with); d != nil {
+				all = append(all, d)
+			}
+		}
 	}
 	if b.GoVersion != "" {
 		all = append(all, &intoto.ResourceDescriptor{Name: "go", Uri: toolchainPURL(b.GoVersion)})

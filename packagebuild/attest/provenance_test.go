@@ -78,3 +78,19 @@ func TestProvenanceRefuses(t *testing.T) {
 		})
 	}
 }
+
+// A presubmit builds a merge: every commit that went in is named.
+func TestProvenanceOfAMerge(t *testing.T) {
+	build := sampleBuild()
+	base := strings.Repeat("b", 40)
+	build.Request.Source.Merged = []string{base}
+	text, err := Provenance(build, []Artifact{sampleArtifact()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, commit := range []string{build.Request.Source.Commit, base} {
+		if !strings.Contains(string(text), `"gitCommit": "`+commit+`"`) {
+			t.Errorf("the statement does not name commit %s", commit)
+		}
+	}
+}
