@@ -52,7 +52,7 @@ func (f fetcher) fetchTree(ctx context.Context, goVersion string, modules []Modu
 }
 
 // fetchModules runs go mod download for each module in the copy of the tree.
-// It is not complete if a nested module was left out.
+// It is not complete if something was left out.
 func (f fetcher) fetchModules(ctx context.Context, copied string, modules []Module, files manifests) (dirs []string, complete bool, err error) {
 	complete = true
 	for _, m := range modules {
@@ -62,13 +62,16 @@ func (f fetcher) fetchModules(ctx context.Context, copied string, modules []Modu
 		}
 		f.log.Infof("fetch Go modules of %s", m.GoMod())
 		got, err := f.download(ctx, filepath.Join(copied, rel), m.GoMod())
+		if err != nil && ctx.Err() == nil && !transient.MatchString(err.Error()) {
+			complete = false
+			err = f.fetchImports(ctx, m, err)
+		}
 		switch {
 		case err == nil:
 			dirs = append(dirs, got...)
 		// A package rarely needs its nested modules (tests, tools), and if it does, the build says so.
 		case m.Nested && ctx.Err() == nil && !transient.MatchString(err.Error()):
 			f.log.Warnf("left out a nested module: %v", err)
-			complete = false
 		default:
 			return nil, false, err
 		}

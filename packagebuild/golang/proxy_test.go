@@ -2,9 +2,13 @@ package golang
 
 import (
 	"archive/zip"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/mod/sumdb/dirhash"
 )
 
 // fileProxy is a module proxy in a folder, as GOPROXY=file:// reads it. The go
@@ -47,4 +51,19 @@ func (p fileProxy) env() []string {
 		"PATH=" + os.Getenv("PATH"), "GOPROXY=file://" + p.dir, "GOSUMDB=off",
 		"GOFLAGS=-mod=vendor", "GITHUB_TOKEN=secret", "NETRC=/secret", "GOAUTH=netrc", "HOME=/secret",
 	}
+}
+
+// sum is the lines of a go.sum for a module of the proxy.
+func (p fileProxy) sum(t *testing.T, path, version string) string {
+	t.Helper()
+	base := filepath.Join(p.dir, path, "@v", version)
+	whole, err := dirhash.HashZip(base+".zip", dirhash.Hash1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return os.Open(base + ".mod") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s %s %s\n%s %s/go.mod %s\n", path, version, whole, path, version, mod)
 }
