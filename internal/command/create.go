@@ -117,6 +117,7 @@ func (cr *creation) run(ctx context.Context, env cli.Env, job jobenv.Job) error 
 			return err
 		}
 	}
+	cr.building.secrets = onThisMachine(cr.source.githubTokenFile, cr.store)
 	if job.BeforeMerge() {
 		return cr.presubmit(ctx, env, job)
 	}
@@ -156,7 +157,6 @@ func (cr *creation) adopt(job jobenv.Job) {
 		cr.logs = filepath.Join(cr.building.cache, "logs", time.Now().UTC().Format("20060102-150405"))
 	}
 	cr.url = cr.source.url
-	cr.building.secrets = onThisMachine(cr.source.githubTokenFile, cr.store)
 }
 
 // onThisMachine are those of names that are files or folders here, as absolute paths.
