@@ -123,6 +123,29 @@ func checkHello(t *testing.T, path string) {
 	}
 }
 
+// TestPkgConfig: specs ask pkg-config for folders, and what Debian answers is
+// not what EL does.
+func TestPkgConfig(t *testing.T) {
+	need.Tool(t, "pkg-config", "pkg-config")
+	spec := `%global unitdir %(pkg-config --variable=systemdsystemunitdir systemd)
+%global rulesdir %(pkg-config --variable=udev_dir udev)/rules.d
+%global dracutdir %(pkg-config --variable=dracutdir dracut)
+` + strings.Replace(head, "%desc", "Summary: foo\nLicense: foo\nRelease: g1%{?dist}\nBuildArch: noarch\n%desc", 1) + `
+%install
+for dir in %{unitdir} %{rulesdir} %{dracutdir}; do mkdir -p %{buildroot}$dir && touch %{buildroot}$dir/foo; done
+%files
+%{unitdir}/foo
+%{rulesdir}/foo
+%{dracutdir}/foo
+`
+	paths := rpmbuild(t, request(writeTree(t, map[string]string{"packaging/foo.spec": spec})), t.TempDir())
+	got := query(t, "[%{FILENAMES}\n]", paths[0])
+	want := "/usr/lib/dracut/foo\n/usr/lib/systemd/system/foo\n/usr/lib/udev/rules.d/foo\n"
+	if got != want {
+		t.Errorf("%s holds\n%s, want\n%s", paths[0], got, want)
+	}
+}
+
 func summary(pkg packagebuild.Package) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %v %s\n", pkg.Name, pkg.Version, pkg.Source, pkg.Vcs)

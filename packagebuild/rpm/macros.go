@@ -1,7 +1,7 @@
 package rpm
 
 import (
-	_ "embed"
+	"embed"
 	"maps"
 	"path"
 	"slices"
@@ -22,6 +22,15 @@ const (
 //
 //go:embed el.macros
 var elMacros string
+
+// pkgConfigFiles are what pkg-config says in an EL root and not, or otherwise, in
+// Debian's: where systemd, udev and dracut look for files.
+//
+//go:embed pkgconfig
+var pkgConfigFiles embed.FS
+
+// pkgConfigFolder is where they are, here and in the build's folder.
+const pkgConfigFolder = "pkgconfig"
 
 // literals is the macros that a build defines and whose values say all: those
 // that the spec reader knows too.

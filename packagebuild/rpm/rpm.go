@@ -134,6 +134,9 @@ func (f Format) env(req packagebuild.Request, goBuild bool) map[string]string {
 		"TARGET_VERSION":    req.Target.TargetVersion,
 		"VERSION":           req.Version,
 	}
+	if inDebian(req.Target) {
+		env["PKG_CONFIG_PATH"] = path.Join(f.root, pkgConfigFolder)
+	}
 	if goBuild {
 		env["GOARCH"] = req.Target.Arch
 	}

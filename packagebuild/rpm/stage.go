@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ func (f Format) Stage(req packagebuild.Request, plan packagebuild.Plan, dir stri
 	if err := st.write(filepath.Join(dir, settingsFile), []byte(settings(req.Target))); err != nil {
 		return err
 	}
+	if err := st.pkgConfig(filepath.Join(dir, pkgConfigFolder)); err != nil {
+		return err
+	}
 	for _, s := range chosen.specs {
 		if err := st.spec(s); err != nil {
 			return err
@@ -52,6 +56,30 @@ func (st stager) folders() error {
 	for _, name := range []string{"BUILD", "BUILDROOT", "RPMS", "SOURCES", "SPECS", "SRPMS"} {
 		if err := os.MkdirAll(filepath.Join(st.top, name), 0o755); err != nil {
 			return fmt.Errorf("stage: %w", err)
+		}
+	}
+	return nil
+}
+
+// pkgConfig stages what an EL root would answer to pkg-config.
+func (st stager) pkgConfig(dir string) error {
+	if !inDebian(st.req.Target) {
+		return nil
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	files, err := pkgConfigFiles.ReadDir(pkgConfigFolder)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		text, err := pkgConfigFiles.ReadFile(path.Join(pkgConfigFolder, file.Name()))
+		if err != nil {
+			return err
+		}
+		if err := st.write(filepath.Join(dir, file.Name()), text); err != nil {
+			return err
 		}
 	}
 	return nil
