@@ -19,8 +19,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 const commit = "0123456789abcdef0123456789abcdef01234567"
 
 var (
-	deb12      = packagebuild.Target{Name: "deb12", Format: "deb", Arch: "amd64", Suffix: "+deb12", TargetVersion: "12"}
-	deb12arm64 = packagebuild.Target{Name: "deb12_arm64", Format: "deb", Arch: "arm64", Suffix: "+deb12", TargetVersion: "12"}
+	deb12      = packagebuild.Target{Name: "deb12", Format: "deb", Arch: "amd64", Suffix: "+deb12", TargetVersion: "bookworm"}
+	deb12arm64 = packagebuild.Target{Name: "deb12_arm64", Format: "deb", Arch: "arm64", Suffix: "+deb12", TargetVersion: "bookworm"}
 )
 
 // greeter is a request to build the tree of that name in testdata.
@@ -84,7 +84,7 @@ func TestPlan(t *testing.T) {
 				"HOME":              "/build",
 				"RELEASE":           "g1+deb12",
 				"SOURCE_DATE_EPOCH": "1795215723",
-				"TARGET_VERSION":    "12",
+				"TARGET_VERSION":    "bookworm",
 				"VERSION":           "20261121.00",
 			},
 		}},
