@@ -67,11 +67,11 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 	for _, tree := range trees {
 		git("--work-tree", ts.MkAbs(tree), "add", "--force", "--ignore-removal", ".")
 	}
-	make := []string{"commit-tree", "-m", "A commit", git("write-tree")}
+	tree := []string{"commit-tree", "-m", "A commit", git("write-tree")}
 	if parent := git("for-each-ref", "--format=%(objectname)", "refs/heads/main"); parent != "" {
-		make = append(make, "-p", parent)
+		tree = append(tree, "-p", parent)
 	}
-	sha := git(make...)
+	sha := git(tree...)
 	git("update-ref", ref, sha)
 	ts.Setenv(variable, sha)
 }

@@ -135,7 +135,7 @@ func TestOneOfTwoTargetsFails(t *testing.T) {
 	}
 }
 
-// Two targets of one file name, of which a third one fails: both are said.
+// Two targets make one file name and a third one fails: both are said.
 func TestNameClashBesideAFailure(t *testing.T) {
 	b, out := onHost(t), t.TempDir()
 	requests := []packagebuild.Request{deb12(t, debSource(t, "echo 1 > $OUT/1")), deb12(t, debSource(t, "echo 2 > $OUT/2")), deb12(t, debSource(t, "exit 7"))}

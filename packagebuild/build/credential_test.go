@@ -105,13 +105,13 @@ func listen(t *testing.T) (port int, visits func() int) {
 // every secret of the machine, and at its network.
 func TestCodeUnderBuildSeesNoCredential(t *testing.T) {
 	builders := []struct {
-		name string
-		make func(*testing.T) *Builder
+		name       string
+		newBuilder func(*testing.T) *Builder
 	}{{"clean root", inCleanRoot}, {"root host", onHost}}
 	for _, b := range builders {
 		for _, network := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, network %v", b.name, network), func(t *testing.T) {
-				builder := b.make(t) // before HOME changes
+				builder := b.newBuilder(t) // before HOME changes
 				secret, places := plant(t)
 				builder.Secrets = places[len(places)-1:]
 				checkSeesNothing(t, builder, network, secret, places)
