@@ -160,16 +160,18 @@ func explain(c Config, said failure, err error) error {
 	if said.Message != "" {
 		failed.Err = errors.New(said.Message)
 	}
-	if said.Refused || refused(err) {
+	// No space where the child itself starts is a limit of no namespaces; said by the
+	// child it is a full disk, which a build without a sandbox would not cure.
+	if said.Refused || refused(err) || errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("run %s: %w: %w", c.Args[0], ErrUnavailable, failed.Err)
 	}
 	return failed
 }
 
-// refused says whether the kernel does not let us have namespaces or mounts:
-// no permission, none compiled in, or (ENOSPC) a limit of none.
+// refused says whether the kernel does not let us have namespaces or mounts: no
+// permission, or none compiled in.
 func refused(err error) bool {
-	for _, errno := range []error{unix.EPERM, unix.EACCES, unix.ENOSYS, unix.ENOSPC} {
+	for _, errno := range []error{unix.EPERM, unix.EACCES, unix.ENOSYS} {
 		if errors.Is(err, errno) {
 			return true
 		}
