@@ -20,6 +20,7 @@ type control struct {
 	tree     string // the folder that holds packaging/
 	source   deb822.Paragraph
 	binaries []deb822.Paragraph
+	dropped  []string // build dependencies that were taken out
 }
 
 var (
@@ -136,33 +137,46 @@ func fits(field, arch string, cross bool) bool {
 	})
 }
 
+var buildDependsFields = []string{"Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep"}
+
 // buildDepends lists the relations of the Build-Depends fields as they stand,
 // each in one line: apt and dpkg know what to make of them.
 func (c control) buildDepends(cross bool) []string {
-	fields := []string{"Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep"}
+	fields := buildDependsFields
 	if cross {
 		fields = fields[:2]
 	}
 	var relations []string
 	for _, field := range fields {
-		for relation := range strings.SplitSeq(c.source.Get(field), ",") {
-			if words := strings.Fields(relation); len(words) > 0 {
-				relations = append(relations, strings.Join(words, " "))
-			}
+		relations = append(relations, splitRelations(c.source.Get(field))...)
+	}
+	return relations
+}
+
+// splitRelations takes a field apart; each relation is in one line.
+func splitRelations(field string) []string {
+	var relations []string
+	for relation := range strings.SplitSeq(field, ",") {
+		if words := strings.Fields(relation); len(words) > 0 {
+			relations = append(relations, strings.Join(words, " "))
 		}
 	}
 	return relations
 }
 
 var (
-	goTool     = regexp.MustCompile(`^(dh-golang|dh-sequence-golang)$`)
-	goCompiler = regexp.MustCompile(`^(golang-go|golang-any|golang-[0-9.]+(-go)?)$`)
+	goTool = regexp.MustCompile(`^(dh-golang|dh-sequence-golang)$`)
+	// anyGo is whichever Go the suite has, oneGo a certain one, which debian/rules calls by its path.
+	anyGo = regexp.MustCompile(`^golang(-go|-any)?$`)
+	oneGo = regexp.MustCompile(`^golang-[0-9.]+(-go)?$`)
 	// relationName is the package of one alternative: `libfoo-dev (>= 2) [amd64]` is about libfoo-dev.
 	relationName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*`)
 )
 
 // isGo says whether a relation means that the package is built with Go.
-func isGo(relation string) bool { return names(relation, goTool) || names(relation, goCompiler) }
+func isGo(relation string) bool {
+	return names(relation, goTool) || names(relation, anyGo) || names(relation, oneGo)
+}
 
 func names(relation string, pattern *regexp.Regexp) bool {
 	for alternative := range strings.SplitSeq(relation, "|") {
@@ -173,16 +187,36 @@ func names(relation string, pattern *regexp.Regexp) bool {
 	return false
 }
 
-// dropGo takes Go compilers out: there is none that runs here and belongs to another architecture.
-func dropGo(relations []string) (kept, dropped []string) {
-	for _, relation := range relations {
-		if names(relation, goCompiler) {
-			dropped = append(dropped, relation)
-		} else {
-			kept = append(kept, relation)
+// withoutGo takes Go compilers out of the build dependencies, since one is
+// handed in: the suite's may be older than what control wants, and takes 400 MB.
+// A cross build drops a certain one too: a root has none that runs here and
+// belongs to another architecture.
+func (c control) withoutGo(cross bool) control {
+	c.source.Fields = slices.Clone(c.source.Fields)
+	for _, field := range buildDependsFields {
+		before := len(c.dropped)
+		var kept []string
+		for _, relation := range splitRelations(c.source.Get(field)) {
+			if names(relation, anyGo) || cross && names(relation, oneGo) {
+				c.dropped = append(c.dropped, relation)
+			} else {
+				kept = append(kept, relation)
+			}
+		}
+		if len(c.dropped) > before {
+			c.replace(field, strings.Join(kept, ", "))
 		}
 	}
-	return kept, dropped
+	return c
+}
+
+// replace sets a field that is there, or removes it.
+func (c *control) replace(field, value string) {
+	if value == "" {
+		c.source.Fields = slices.DeleteFunc(c.source.Fields, func(f deb822.Field) bool { return strings.EqualFold(f.Name, field) })
+	} else {
+		c.source.Set(field, value)
+	}
 }
 
 // crossTools are what a root needs to build for arch: the compilers, and the C

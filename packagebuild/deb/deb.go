@@ -61,8 +61,7 @@ func (Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 	if err != nil {
 		return packagebuild.Plan{}, err
 	}
-	arch := debianArch(req.Target.Arch)
-	cross := arch != buildArch
+	arch, cross := debianArch(req.Target.Arch), isCross(req)
 	built, left := c.builtFor(arch, cross)
 	if len(built) == 0 {
 		return packagebuild.Plan{}, fmt.Errorf("plan %s: %s builds no package for %s; take the target out, or widen an Architecture field",
@@ -71,17 +70,15 @@ func (Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 	relations := c.buildDepends(cross)
 	plan := packagebuild.Plan{
 		Dependencies: relations,
-		Go:           slices.ContainsFunc(relations, isGo) || hasGoModule(req.Source),
+		Go:           len(c.dropped) > 0 || slices.ContainsFunc(relations, isGo) || hasGoModule(req.Source),
 		Notes:        notes(req, c, left),
 	}
-	var dropped []string
 	if cross {
-		plan.Dependencies, dropped = dropGo(append(relations, crossTools(arch)...))
-		plan.Notes = append(plan.Notes, crossNotes(req, dropped)...)
+		plan.Dependencies = append(relations, crossTools(arch)...)
 	}
 	plan.Steps = []packagebuild.Step{{
 		Name: "dpkg-buildpackage",
-		Args: buildArgs(arch, cross, len(dropped) > 0),
+		Args: buildArgs(arch, cross),
 		Dir:  packagebuild.BuildRoot + "/" + c.folder(req),
 		Env:  buildEnv(req, cross),
 	}}
@@ -99,22 +96,21 @@ func load(req packagebuild.Request) (control, error) {
 	if url := commitURL(req.Source); !strings.HasSuffix(url, req.Source.Commit) {
 		return control{}, fmt.Errorf("commit URL %s does not end in commit %s; packages would not pass their check", url, req.Source.Commit)
 	}
-	return readControl(req.Source)
+	c, err := readControl(req.Source)
+	return c.withoutGo(isCross(req)), err
 }
+
+func isCross(req packagebuild.Request) bool { return debianArch(req.Target.Arch) != buildArch }
 
 // buildArgs is the command. Binaries only: see docs/deb.md. A cross build
 // leaves packages of Architecture: all to the native target of the same suffix,
 // since both would give them the same file name.
-func buildArgs(arch string, cross, withoutGo bool) []string {
+func buildArgs(arch string, cross bool) []string {
 	args := []string{"dpkg-buildpackage", "-us", "-uc"}
 	if !cross {
 		return append(args, "--build=binary")
 	}
-	args = append(args, "--build=any", "-a"+arch, "-Pcross,nocheck")
-	if withoutGo {
-		args = append(args, "-d") // the root cannot have the golang-go that control asks for
-	}
-	return args
+	return append(args, "--build=any", "-a"+arch, "-Pcross,nocheck")
 }
 
 func buildEnv(req packagebuild.Request, cross bool) map[string]string {
@@ -147,16 +143,10 @@ func notes(req packagebuild.Request, c control, left []string) []string {
 	if info, err := os.Lstat(filepath.Join(c.tree, "debian")); err == nil && info.IsDir() {
 		notes = append(notes, "the tree's own debian/ is left out: packaging/debian takes its place")
 	}
-	return notes
-}
-
-func crossNotes(req packagebuild.Request, dropped []string) []string {
-	var notes []string
-	if len(dropped) > 0 {
-		notes = append(notes, fmt.Sprintf("%s: not installed for the cross build, which uses the Go toolchain handed in",
-			strings.Join(dropped, ", ")))
+	if len(c.dropped) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: not installed, as the build uses the Go toolchain handed in", strings.Join(c.dropped, ", ")))
 	}
-	if req.Check {
+	if req.Check && isCross(req) {
 		notes = append(notes, "the package's own tests do not run in a cross build")
 	}
 	return notes

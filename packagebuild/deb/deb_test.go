@@ -101,7 +101,7 @@ Build-Depends: debhelper (>= 9.20160709),
  dh-golang (>= 1.1), golang-go | gccgo-go,
  libpam-dev [linux-any] <!nocheck>,
 Build-Depends-Indep: pandoc
-Build-Depends-Arch:
+Build-Depends-Arch: golang-1.22-go
 
 Package: agent
 Architecture: any
@@ -120,7 +120,8 @@ func TestPlanOfGo(t *testing.T) {
 		args, options       string
 	}{{
 		req:          native,
-		dependencies: []string{"debhelper (>= 9.20160709)", "dh-golang (>= 1.1)", "golang-go | gccgo-go", "libpam-dev [linux-any] <!nocheck>", "pandoc"},
+		dependencies: []string{"debhelper (>= 9.20160709)", "dh-golang (>= 1.1)", "libpam-dev [linux-any] <!nocheck>", "golang-1.22-go", "pandoc"},
+		notes:        []string{"golang-go | gccgo-go: not installed, as the build uses the Go toolchain handed in"},
 		args:         "dpkg-buildpackage -us -uc --build=binary",
 		options:      "noautodbgsym nocheck parallel=2",
 	}, {
@@ -129,10 +130,10 @@ func TestPlanOfGo(t *testing.T) {
 			"crossbuild-essential-arm64:native", "libc-dev", "libstdc++-dev"},
 		notes: []string{
 			"not built for arm64: agent-doc",
-			"golang-go | gccgo-go: not installed for the cross build, which uses the Go toolchain handed in",
+			"golang-go | gccgo-go, golang-1.22-go: not installed, as the build uses the Go toolchain handed in",
 			"the package's own tests do not run in a cross build",
 		},
-		args:    "dpkg-buildpackage -us -uc --build=any -aarm64 -Pcross,nocheck -d",
+		args:    "dpkg-buildpackage -us -uc --build=any -aarm64 -Pcross,nocheck",
 		options: "noautodbgsym nocheck parallel=2",
 	}} {
 		t.Run(row.req.Target.Name, func(t *testing.T) {
@@ -179,11 +180,13 @@ func TestIsGo(t *testing.T) {
 	for relation, want := range map[string]bool{
 		"golang-go":                 true,
 		"golang-any (>= 2:1.19)":    true,
+		"golang (>= 2:1.21~)":       true,
 		"golang-1.22-go":            true,
 		"golang-1.22":               true,
 		"dh-golang:native (>= 1.1)": true,
 		"gccgo-go | golang-go":      true,
 		"golang-github-pkg-dev":     false,
+		"golang-src":                false,
 		"libgolang-go":              false,
 		"debhelper (>= 9)":          false,
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"slipway.dev/slipway/internal/deb822"
 	"slipway.dev/slipway/packagebuild"
 )
 
@@ -99,6 +100,28 @@ func TestStageOfPresubmit(t *testing.T) {
 	text := readFile(t, filepath.Join(dir, "greeter-0~pr12.abcdef0", "debian", "changelog"))
 	if want := "greeter (1:0~pr12.abcdef0-g1+deb12) stable;"; !strings.HasPrefix(text, want) {
 		t.Errorf("changelog begins %q, want %q", text[:min(len(text), 60)], want)
+	}
+}
+
+// dpkg-checkbuilddeps must not ask for a compiler that the root does not hold.
+func TestStageOfGo(t *testing.T) {
+	req := withFiles(t, map[string]string{"packaging/debian/control": goControl})
+	cross := req
+	cross.Target = deb12arm64
+	for _, row := range []struct {
+		req  packagebuild.Request
+		want []string
+	}{
+		{req, []string{"debhelper (>= 9.20160709), dh-golang (>= 1.1), libpam-dev [linux-any] <!nocheck>", "golang-1.22-go"}},
+		{cross, []string{"debhelper (>= 9.20160709), dh-golang (>= 1.1), libpam-dev [linux-any] <!nocheck>", ""}},
+	} {
+		dir := stageIn(t, row.req)
+		paragraphs, err := deb822.Parse("control", []byte(readFile(t, filepath.Join(dir, "agent-20261121.00", "debian", "control"))))
+		mustDo(t, err)
+		got := []string{paragraphs[0].Get("Build-Depends"), paragraphs[0].Get("Build-Depends-Arch")}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.req.Target.Name, diff)
+		}
 	}
 }
 
