@@ -60,8 +60,11 @@ func ExitCode(err error) int {
 	return -1
 }
 
+// ErrNotFound is a program that is not installed.
+var ErrNotFound = osexec.ErrNotFound
+
 // IsNotFound says whether err means that the program is not installed.
-func IsNotFound(err error) bool { return errors.Is(err, osexec.ErrNotFound) }
+func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
 // LookPath finds a program in PATH.
 func LookPath(name string) (string, error) { return osexec.LookPath(name) }

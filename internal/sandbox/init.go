@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/exec"
 )
 
 // childName is the name by which Run starts this program again.
@@ -46,7 +48,7 @@ func initMain() int {
 	report := os.NewFile(reportFD, "report")
 	code, err := obey(os.NewFile(ordersFD, "orders"))
 	if err != nil {
-		_ = json.NewEncoder(report).Encode(failure{Message: err.Error(), Refused: refused(err)})
+		_ = json.NewEncoder(report).Encode(failure{Message: err.Error(), Refused: refused(err), Absent: exec.IsNotFound(err)})
 		return exitNotStarted
 	}
 	return code
@@ -191,7 +193,7 @@ func lookPath(c Config) (string, error) {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not in the sandbox's PATH %q", name, path)
+	return "", fmt.Errorf("%s is not in the sandbox's PATH %q: %w", name, path, exec.ErrNotFound)
 }
 
 // reapUntil waits for everything that ends, and returns once pid has. What it

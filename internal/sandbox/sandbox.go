@@ -83,6 +83,7 @@ type orders struct {
 type failure struct {
 	Message string
 	Refused bool // the kernel did not permit something
+	Absent  bool // there is no such program
 }
 
 // Run runs the program until it ends or ctx does; by then nothing inside runs
@@ -159,6 +160,9 @@ func explain(c Config, said failure, err error) error {
 	failed.Args = c.Args
 	if said.Message != "" {
 		failed.Err = errors.New(said.Message)
+	}
+	if said.Absent {
+		failed.Err = fmt.Errorf("%w: %s", exec.ErrNotFound, said.Message)
 	}
 	// No space where the child itself starts is a limit of no namespaces; said by the
 	// child it is a full disk, which a build without a sandbox would not cure.

@@ -255,3 +255,11 @@ func read(t *testing.T, path string) string {
 	}
 	return string(data)
 }
+
+func TestProgramThatIsNotThere(t *testing.T) {
+	need.Root(t)
+	err := Run(t.Context(), Config{Lower: []string{"/"}, Work: t.TempDir(), Args: []string{"no-such-program"}, Env: []string{"PATH=/usr/bin"}})
+	if !exec.IsNotFound(err) {
+		t.Errorf("got error %v, want one that says it is not installed", err)
+	}
+}

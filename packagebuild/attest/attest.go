@@ -9,6 +9,7 @@ package attest
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/aside"
 	"slipway.dev/slipway/packagebuild"
@@ -57,7 +60,15 @@ type Contents func(path string) (io.ReaderAt, error)
 // the package that lead out of root are errors.
 func Unpacked(root *os.Root) Contents {
 	return func(path string) (io.ReaderAt, error) {
-		return root.Open(strings.TrimPrefix(path, "/"))
+		// Without O_NONBLOCK a planted pipe would hold us for ever.
+		f, err := root.OpenFile(strings.TrimPrefix(path, "/"), os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return nil, err
+		}
+		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+			return nil, errors.Join(err, f.Close(), fmt.Errorf("%s is no regular file", path))
+		}
+		return f, nil
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/packagebuild"
 )
@@ -167,5 +168,21 @@ func TestPackageURL(t *testing.T) {
 	}
 	if got, want := modulePURL("github.com/BurntSushi/toml", "v1.0.0+incompatible"), "pkg:golang/github.com/burntsushi/toml@v1.0.0%2Bincompatible"; got != want {
 		t.Errorf("modulePURL = %s, want %s", got, want)
+	}
+}
+
+// A pipe that a package plants where its list names a file must not hold us for ever.
+func TestUnpackedRefusesAPipe(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if _, err := Unpacked(root)("/pipe"); err == nil || !strings.Contains(err.Error(), "no regular file") {
+		t.Errorf("got error %v", err)
 	}
 }

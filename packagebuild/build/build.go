@@ -171,7 +171,7 @@ func (r run) check(paths []string) ([]packagebuild.Package, error) {
 
 // Inspect opens a package of any format, by its file name's ending.
 func Inspect(path string) (packagebuild.Package, error) {
-	endings := map[string]packagebuild.Format{".deb": deb.New(), ".rpm": rpm.New(), ".goo": goo.New()}
+	endings := map[string]packagebuild.Format{".deb": deb.New(), ".ddeb": deb.New(), ".rpm": rpm.New(), ".goo": goo.New()}
 	format, ok := endings[filepath.Ext(path)]
 	if !ok {
 		return packagebuild.Package{}, fmt.Errorf("inspect %s: its name ends in none of .deb, .rpm, .goo", path)

@@ -28,7 +28,9 @@ func (r run) describe(ctx context.Context, packages []packagebuild.Package, out 
 		if err != nil {
 			return Result{}, err
 		}
-		result.Files = append(result.Files, File{Path: report, Kind: release.KindReport})
+		if report != "" {
+			result.Files = append(result.Files, File{Path: report, Kind: release.KindReport})
+		}
 	}
 	return result, nil
 }

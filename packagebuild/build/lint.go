@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"slipway.dev/slipway/internal/exec"
 	"slipway.dev/slipway/internal/junit"
 	"slipway.dev/slipway/internal/sandbox"
 	"slipway.dev/slipway/packagebuild"
@@ -30,6 +29,10 @@ func (r run) lint(ctx context.Context, packages []packagebuild.Package) (string,
 		return "", fmt.Errorf("make the root for linters: %w", err)
 	}
 	reports, err := lint.Run(ctx, linters, packages)
+	if missing(err) {
+		r.log.Warnf("%s: nothing is linted: %v", r.req.Target.Name, err)
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -41,10 +44,18 @@ func (r run) lint(ctx context.Context, packages []packagebuild.Package) (string,
 	return path, errors.Join(junit.Write(f, lint.Suites(reports)), f.Close())
 }
 
-// linters runs them in a root of their own, or where the build runs on this machine, here.
+// missing says that linters are not installed, or that this machine has no sandbox to
+// run them in: packages can do without.
+func missing(err error) bool {
+	return errors.Is(err, lint.ErrMissing) || errors.Is(err, sandbox.ErrUnavailable)
+}
+
+// linters runs them in a root of their own, or where the build runs in this
+// machine's root, there: rpmlint runs code of the package, so it sees no more than
+// the build did.
 func (r run) linters(ctx context.Context) (lint.Runner, error) {
 	if r.Roots == nil {
-		return hostLinters{}, nil
+		return rootLinters{layers: r.room.layers, masks: r.room.masks, work: r.Work}, nil
 	}
 	made, err := r.Roots.Root(ctx, lintTarget, root.Needs{Dependencies: []string{"lintian", "rpmlint"}})
 	if err != nil {
@@ -55,23 +66,18 @@ func (r run) linters(ctx context.Context) (lint.Runner, error) {
 
 type rootLinters struct {
 	layers []string
+	masks  []string
 	work   string
 }
 
 func (l rootLinters) Run(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	var out bytes.Buffer
 	err := sandbox.Run(ctx, sandbox.Config{
-		Lower: l.layers, Work: l.work, Dir: packagebuild.BuildRoot,
+		Lower: l.layers, Masks: l.masks, Work: l.work, Dir: packagebuild.BuildRoot,
 		Binds: []sandbox.Bind{{Source: dir, Target: packagebuild.BuildRoot, ReadOnly: true}},
 		Args:  args, Env: lintEnv, Stdout: &out,
 	})
 	return out.Bytes(), err
 }
 
-var lintEnv = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/tmp", "TZ=UTC"}
-
-type hostLinters struct{}
-
-func (hostLinters) Run(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	return exec.Output(ctx, exec.Cmd{Args: args, Dir: dir, Env: lintEnv})
-}
+var lintEnv = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/nonexistent", "TZ=UTC"}

@@ -58,8 +58,19 @@ func (r run) explain(ctx context.Context, step packagebuild.Step, logPath string
 	return fmt.Errorf("%s: %w; the log %s ends:\n%s", step.Name, err, logPath, tail(logPath, tailLines))
 }
 
+// tailBytes is how much of a log is read for its last lines.
+const tailBytes = 64 << 10
+
 func tail(path string, lines int) string {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
+		_, _ = f.Seek(-tailBytes, io.SeekEnd)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, tailBytes))
 	if err != nil {
 		return err.Error()
 	}

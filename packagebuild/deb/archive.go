@@ -11,12 +11,12 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/xi2/xz"
+
+	"slipway.dev/slipway/packagebuild"
 )
 
-const (
-	maxUnpacked = 16 << 30  // bytes of one tar: more is an attack, not a package
-	maxWindow   = 128 << 20 // bytes of memory that a compressed stream may ask for
-)
+// maxWindow is how many bytes of memory a compressed stream may ask for.
+const maxWindow = 128 << 20
 
 // readTar visits the entries of a compressed tar, and reads it to its last
 // byte, where the checksum of the compression is. Ext says which: .gz, .xz, .zst or nothing.
@@ -26,8 +26,8 @@ func readTar(ext string, r io.Reader, visit func(tarEntry) error) error {
 		return err
 	}
 	defer stop()
+	plain = packagebuild.Bounded(plain, packagebuild.MaxUnpacked)
 	seen := map[string]byte{}
-	var total int64
 	for archive := tar.NewReader(plain); ; {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -40,8 +40,8 @@ func readTar(ext string, r io.Reader, visit func(tarEntry) error) error {
 		if err := e.check(seen); err != nil {
 			return err
 		}
-		if total += h.Size; total > maxUnpacked {
-			return fmt.Errorf("more than %d bytes unpacked", int64(maxUnpacked))
+		if packagebuild.IsSparse(h) {
+			return fmt.Errorf("entry %q is sparse", h.Name)
 		}
 		if err := visit(e); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
@@ -115,6 +115,9 @@ func (e *tarEntry) check(seen map[string]byte) error {
 		if kind, ok := seen[dir]; ok && kind != tar.TypeDir {
 			return fmt.Errorf("entry %q lies below %s, which is no folder", e.Name, dir)
 		}
+	}
+	if len(seen) >= packagebuild.MaxEntries {
+		return fmt.Errorf("more than %d entries", packagebuild.MaxEntries)
 	}
 	seen[e.path] = e.Typeflag
 	return nil

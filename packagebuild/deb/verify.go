@@ -33,7 +33,7 @@ func verify(req packagebuild.Request, c control, pkg packagebuild.Package) error
 		return fmt.Errorf("its version is %s, want %s; leave the version to the changelog", pkg.Version, fullVersion(req))
 	case pkg.Arch != arch && pkg.Arch != "all":
 		return fmt.Errorf("its architecture is %s, want %s or all", pkg.Arch, arch)
-	case strings.TrimSuffix(strings.TrimSuffix(filepath.Base(pkg.Path), ".deb"), ".ddeb") != file:
+	case filepath.Base(pkg.Path) != file+filepath.Ext(pkg.Path):
 		return fmt.Errorf("its file name does not say what it is: want %s.deb", file)
 	case req.Source.Commit != "" && !strings.HasSuffix(pkg.Vcs, req.Source.Commit):
 		return fmt.Errorf("its Git field is %q, which does not end in commit %s; debian/rules must keep XB-Git of debian/control", pkg.Vcs, req.Source.Commit)

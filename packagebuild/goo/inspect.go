@@ -44,10 +44,11 @@ func (Format) Inspect(path string) (packagebuild.Package, error) {
 
 // read reads a package to its last byte, so that a truncated one is an error.
 func read(r io.Reader) (*PkgSpec, []packagebuild.File, error) {
-	zip, err := gzip.NewReader(r)
+	unzipped, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, nil, err
 	}
+	zip := packagebuild.Bounded(unzipped, packagebuild.MaxUnpacked)
 	var p reader
 	archive := tar.NewReader(zip)
 	for {
@@ -86,6 +87,12 @@ func (p *reader) last() string {
 }
 
 func (p *reader) entry(header *tar.Header, content io.Reader) error {
+	if len(p.files) >= packagebuild.MaxEntries {
+		return fmt.Errorf("more than %d entries", packagebuild.MaxEntries)
+	}
+	if packagebuild.IsSparse(header) {
+		return fmt.Errorf("entry %q is sparse", header.Name)
+	}
 	if err := checkEntry(header.Name); err != nil {
 		return err
 	}

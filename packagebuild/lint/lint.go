@@ -9,6 +9,7 @@ package lint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,9 @@ type Runner interface {
 	Run(ctx context.Context, dir string, args ...string) ([]byte, error)
 }
 
+// ErrMissing is a linter that is not installed where it should run.
+var ErrMissing = errors.New("the linter is not installed")
+
 // timeout bounds one call of a linter. Lintian takes seconds even on kernels.
 const timeout = 10 * time.Minute
 
@@ -145,7 +149,7 @@ func run(ctx context.Context, runner Runner, dir string, args ...string) ([]byte
 	defer cancel()
 	out, err := runner.Run(ctx, dir, args...)
 	if exec.IsNotFound(err) {
-		return nil, fmt.Errorf("%w; install the Debian package %s", err, args[0])
+		return nil, fmt.Errorf("%w: install the Debian package %s", ErrMissing, args[0])
 	}
 	return out, err
 }

@@ -78,12 +78,14 @@ func (m *Manager) fresh(r recipe, l layer) bool {
 
 // find returns the newest layer of that name, held, or none.
 func (m *Manager) find(r recipe) (layer, error) {
-	dirs, err := filepath.Glob(filepath.Join(m.folder(layersFolder), r.name+".*"))
+	// One whose lock is gone is no layer: somebody was interrupted while removing it.
+	locks, err := filepath.Glob(filepath.Join(m.folder(layersFolder), r.name+".*", lockFile))
 	if err != nil {
 		return layer{}, err
 	}
 	var newest layer
-	for _, dir := range dirs {
+	for _, lock := range locks {
+		dir := filepath.Dir(lock)
 		if info, err := os.Stat(dir); err == nil && info.ModTime().After(newest.made) {
 			newest = layer{dir: dir, made: info.ModTime()}
 		}

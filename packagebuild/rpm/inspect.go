@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sassoftware/go-rpmutils"
+	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/packagebuild"
 )
@@ -118,6 +119,9 @@ func (h header) files() ([]packagebuild.File, error) {
 	}
 	var files []packagebuild.File
 	for _, info := range infos {
+		if info.Digest() != "" && info.Mode()&unix.S_IFMT != unix.S_IFREG {
+			return nil, fmt.Errorf("%s has a digest, but is no regular file", info.Name())
+		}
 		files = append(files, packagebuild.File{
 			Path: info.Name(), Size: info.Size(), Mode: uint32(info.Mode()), SHA256: info.Digest(), Link: info.Linkname(),
 		})
@@ -159,13 +163,14 @@ const maxUnpacked = 8 << 30
 // checkPayload compares the payload's entries with the header's list. An entry
 // that is not in the list, by exactly its name, is an error.
 func checkPayload(opened *rpmutils.Rpm, files []packagebuild.File) error {
-	var total int64
+	left := int64(packagebuild.MaxUnpacked)
 	want := map[string]packagebuild.File{}
 	for _, f := range files {
 		want[f.Path] = f
-		if total += f.Size; f.Size < 0 || total > maxUnpacked {
-			return fmt.Errorf("files are larger than %d bytes in all", int64(maxUnpacked))
+		if f.Size < 0 || f.Size > left {
+			return fmt.Errorf("files are larger than %d bytes in all", packagebuild.MaxUnpacked)
 		}
+		left -= f.Size
 	}
 	payload, err := opened.PayloadReaderExtended()
 	if err != nil {

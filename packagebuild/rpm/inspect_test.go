@@ -199,11 +199,15 @@ func TestVerify(t *testing.T) {
 		{"other release", func(p *packagebuild.Package) { p.Version = "20261121.00-g1.el8" }, "release g1.el8 does not end in .el9"},
 		{"other arch", func(p *packagebuild.Package) { p.Arch = "aarch64" }, "arch is aarch64; target el9 is x86_64"},
 		{"no stamp", func(p *packagebuild.Package) { p.Vcs = "" }, `Vcs "" does not end in the commit`},
+		{"other file name", func(p *packagebuild.Package) { p.Path = "foo-20990101.00-g1.el8.x86_64.rpm" }, "its file name does not say what it is: want foo-20261121.00-g1.el9.x86_64.rpm"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			pkg := good
 			tt.edit(&pkg)
+			if tt.want == "" {
+				pkg.Path = fileName(pkg)
+			}
 			err := New().Verify(request(dir), pkg)
 			if tt.want != "" {
 				wantError(t, err, tt.want)

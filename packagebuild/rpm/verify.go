@@ -2,6 +2,7 @@ package rpm
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -35,7 +36,19 @@ func verify(req packagebuild.Request, pkg packagebuild.Package) error {
 	if !strings.HasSuffix(pkg.Vcs, req.Source.Commit) {
 		return fmt.Errorf("Vcs %q does not end in the commit %s", pkg.Vcs, req.Source.Commit)
 	}
+	if file := fileName(pkg); filepath.Base(pkg.Path) != file {
+		return fmt.Errorf("its file name does not say what it is: want %s", file)
+	}
 	return nil
+}
+
+// fileName is what rpm calls a package's file, unless a macro says otherwise.
+func fileName(pkg packagebuild.Package) string {
+	evr := pkg.Version
+	if _, after, found := strings.Cut(evr, ":"); found {
+		evr = after
+	}
+	return pkg.Name + "-" + evr + "." + pkg.Arch + ".rpm"
 }
 
 // verifyVersion checks [epoch:]version-release.
