@@ -42,11 +42,22 @@ func (n *needs) add(s *spec) {
 		if n.names[r.text] {
 			continue
 		}
+		if !isCapability(r.name()) {
+			n.notes = append(n.notes, fmt.Sprintf("%s:%d: BuildRequires %s is an option, a URL or a file, and no package's name; not installed",
+				path.Base(s.path), r.line, r.text))
+			continue
+		}
 		n.names[r.text] = true
 		if inDebian(n.target) {
 			n.substitute(s, r)
 		}
 	}
+}
+
+// isCapability says whether a word can be handed to a package manager that has the
+// network as something to look up, and as nothing else.
+func isCapability(word string) bool {
+	return !strings.HasPrefix(word, "-") && !strings.Contains(word, "://") && !strings.HasSuffix(word, ".rpm")
 }
 
 // substitute finds Debian's packages for a requirement. EL's version numbers say

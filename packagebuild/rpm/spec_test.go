@@ -206,3 +206,15 @@ func FuzzParseSpec(f *testing.F) {
 		}
 	})
 }
+
+// What a package manager would take for more than a name to look up is left out.
+func TestHostileBuildRequires(t *testing.T) {
+	for word, want := range map[string]bool{
+		"gcc": true, "/usr/bin/python3": true, "pkgconfig(libcurl)": true,
+		"--nogpgcheck": false, "-y": false, "https://example.com/x.rpm": false, "x.rpm": false,
+	} {
+		if got := isCapability(word); got != want {
+			t.Errorf("%s: got %v, want %v", word, got, want)
+		}
+	}
+}
