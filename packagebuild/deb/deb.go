@@ -74,7 +74,7 @@ func (Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 		Notes:        notes(req, c, left),
 	}
 	if cross {
-		plan.Dependencies = append(relations, crossTools(arch)...)
+		plan.Dependencies = slices.Concat(relations, crossTools(arch))
 	}
 	plan.Steps = []packagebuild.Step{{
 		Name: "dpkg-buildpackage",

@@ -157,9 +157,6 @@ func (h header) checkNames() error {
 	return nil
 }
 
-// maxUnpacked bounds a payload, in bytes: a few kilobytes can unpack to a disk full.
-const maxUnpacked = 8 << 30
-
 // checkPayload compares the payload's entries with the header's list. An entry
 // that is not in the list, by exactly its name, is an error.
 func checkPayload(opened *rpmutils.Rpm, files []packagebuild.File) error {
