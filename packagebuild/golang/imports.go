@@ -34,7 +34,7 @@ func (f fetcher) fetchImports(ctx context.Context, m Module, cause error) error 
 	if err != nil {
 		return errors.Join(cause, err)
 	}
-	found := imports{missing: map[string]*missing{}}
+	found := imports{module: m, missing: map[string]*missing{}}
 	for _, platform := range platforms {
 		packages, err := f.list(ctx, copied, m.GoMod(), platform)
 		if err != nil {
@@ -47,7 +47,7 @@ func (f fetcher) fetchImports(ctx context.Context, m Module, cause error) error 
 	}
 	f.log.Warnf("fetched only what packages import: %v", cause)
 	for _, line := range found.lines() {
-		f.log.Warn(line)
+		f.log.Warnf("%s: %s", m.GoMod(), line)
 	}
 	return nil
 }
@@ -129,29 +129,27 @@ func parseListed(out []byte) ([]listed, error) {
 
 // imports is what the listings of all platforms say together.
 type imports struct {
+	module    Module
 	programs  int // listed on any platform
 	buildable int // of them
 	missing   map[string]*missing
 }
 
-// missing is a package that is imported and cannot be had.
+// missing is what cannot be had for one reason, which names the module.
 type missing struct {
-	path, why string
-	programs  map[string]bool // that cannot be built without it
+	packages map[string]bool // that are imported
+	programs map[string]bool // that cannot be built without them
 }
 
 func (i *imports) add(packages []listed) {
-	byError := map[string][]*missing{}
 	for _, p := range packages {
 		if p.Error == nil || p.Module != nil {
 			continue
 		}
-		m := i.missing[p.ImportPath]
-		if m == nil {
-			m = &missing{path: p.ImportPath, why: p.Error.Err, programs: map[string]bool{}}
-			i.missing[p.ImportPath] = m
+		if i.missing[p.Error.Err] == nil {
+			i.missing[p.Error.Err] = &missing{packages: map[string]bool{}, programs: map[string]bool{}}
 		}
-		byError[p.Error.Err] = append(byError[p.Error.Err], m)
+		i.missing[p.Error.Err].packages[p.ImportPath] = true
 	}
 	for _, p := range packages {
 		if !p.isProgram() {
@@ -162,22 +160,31 @@ func (i *imports) add(packages []listed) {
 			i.buildable++
 		}
 		for _, e := range p.DepsErrors {
-			for _, m := range byError[e.Err] {
-				m.programs[p.ImportPath] = true
+			if m := i.missing[e.Err]; m != nil {
+				m.programs[i.relative(p.ImportPath)] = true
 			}
 		}
 	}
 }
 
+// relative is a program's folder in its module.
+func (i *imports) relative(path string) string {
+	return "." + strings.TrimPrefix(path, i.module.Path)
+}
+
 // lines say what is missing, sorted, and what for.
 func (i *imports) lines() []string {
 	var lines []string
-	for _, path := range slices.Sorted(maps.Keys(i.missing)) {
-		m, who := i.missing[path], "a test or a package of no program"
+	for _, why := range slices.Sorted(maps.Keys(i.missing)) {
+		m, who := i.missing[why], "a test or an unused package"
 		if len(m.programs) > 0 {
-			who = strings.Join(slices.Sorted(maps.Keys(m.programs)), ", ")
+			who = join(m.programs)
 		}
-		lines = append(lines, fmt.Sprintf("%s needs package %s: %s", who, m.path, strings.Join(strings.Fields(m.why), " ")))
+		lines = append(lines, fmt.Sprintf("%s cannot be built without %s: %s", who, join(m.packages), strings.Join(strings.Fields(why), " ")))
 	}
 	return lines
+}
+
+func join(set map[string]bool) string {
+	return strings.Join(slices.Sorted(maps.Keys(set)), ", ")
 }

@@ -77,14 +77,14 @@ func TestPrepareWithoutAModuleThatPackagesImport(t *testing.T) {
 		fails bool
 		want  string
 	}{
-		{"the only program", map[string]string{"main.go": privateProgram}, true, "example.com/guest needs package example.com/private/deep"},
-		{"one of two programs", map[string]string{"tool/main.go": privateProgram}, false, "example.com/guest/tool needs package example.com/private/deep"},
+		{"the only program", map[string]string{"main.go": privateProgram}, true, ". cannot be built without example.com/private/deep"},
+		{"one of two programs", map[string]string{"tool/main.go": privateProgram}, false, "./tool cannot be built without example.com/private/deep"},
 		{"on windows alone", map[string]string{"main_windows.go": "package main\n\nimport _ \"example.com/private/deep\"\n"}, false,
-			"example.com/guest needs package example.com/private/deep"},
+			". cannot be built without example.com/private/deep"},
 		{"a test", map[string]string{"main_test.go": "package main\n\nimport _ \"example.com/private/deep\"\n"}, false,
-			"a test or a package of no program needs package example.com/private/deep"},
+			"a test or an unused package cannot be built without example.com/private/deep"},
 		{"a library's only package", map[string]string{"main.go": "package guest\n\nimport _ \"example.com/private/deep\"\n"}, false,
-			"a test or a package of no program needs package example.com/private/deep"},
+			"a test or an unused package cannot be built without example.com/private/deep"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg, hook, modules := partial(t, test.files)
