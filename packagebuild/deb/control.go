@@ -21,6 +21,7 @@ type control struct {
 	source   deb822.Paragraph
 	binaries []deb822.Paragraph
 	dropped  []string // build dependencies that were taken out
+	pureGo   bool     // debian/rules turns cgo off
 }
 
 var (
@@ -39,19 +40,26 @@ func readControl(src packagebuild.Source) (control, error) {
 		return control{}, err
 	}
 	defer root.Close()
-	for _, name := range []string{debianFolder, debianFolder + "/control", debianFolder + "/rules"} {
-		if _, err := root.Stat(name); errors.Is(err, fs.ErrNotExist) {
+	if _, err := root.Stat(debianFolder); errors.Is(err, fs.ErrNotExist) {
+		return control{}, packagebuild.NoPackaging(src, debianFolder)
+	}
+	var texts [2][]byte
+	for i, name := range []string{debianFolder + "/control", debianFolder + "/rules"} {
+		texts[i], err = root.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			return control{}, packagebuild.NoPackaging(src, name)
-		} else if err != nil {
+		}
+		if err != nil {
 			return control{}, fmt.Errorf("read packaging of %s: %w", src.Tree(), err)
 		}
 	}
-	data, err := root.ReadFile(debianFolder + "/control")
-	if err != nil {
-		return control{}, fmt.Errorf("read packaging of %s: %w", src.Tree(), err)
-	}
-	return parseControl(src.Tree(), data)
+	c, err := parseControl(src.Tree(), texts[0])
+	c.pureGo = cgoOff.Match(texts[1])
+	return c, err
 }
+
+// cgoOff is how debian/rules asks for Go programs without C.
+var cgoOff = regexp.MustCompile(`(?m)^[ \t]*(export[ \t]+)?CGO_ENABLED[ \t]*[:?]?=[ \t]*0[ \t]*$`)
 
 // openTree opens the folder that holds packaging/, which lies in the repository.
 func openTree(src packagebuild.Source) (*os.Root, error) {

@@ -80,7 +80,7 @@ func (Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 		Name: "dpkg-buildpackage",
 		Args: buildArgs(arch, cross),
 		Dir:  packagebuild.BuildRoot + "/" + c.folder(req),
-		Env:  buildEnv(req, cross),
+		Env:  buildEnv(req, c),
 	}}
 	return plan, nil
 }
@@ -113,7 +113,8 @@ func buildArgs(arch string, cross bool) []string {
 	return append(args, "--build=any", "-a"+arch, "-Pcross,nocheck")
 }
 
-func buildEnv(req packagebuild.Request, cross bool) map[string]string {
+func buildEnv(req packagebuild.Request, c control) map[string]string {
+	cross := isCross(req)
 	options := []string{"noautodbgsym"}
 	if !req.Check || cross {
 		options = append(options, "nocheck")
@@ -128,6 +129,11 @@ func buildEnv(req packagebuild.Request, cross bool) map[string]string {
 	}
 	if req.Target.TargetVersion != "" {
 		env["TARGET_VERSION"] = req.Target.TargetVersion
+	}
+	if cross && c.pureGo {
+		// dh-golang turns cgo on in cross builds, whatever debian/rules says. With
+		// these tags nothing in Go's library makes use of it.
+		env["GOFLAGS"] = "-buildvcs=false -tags=netgo,osusergo"
 	}
 	return env
 }

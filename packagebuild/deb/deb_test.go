@@ -110,6 +110,29 @@ Package: agent-doc
 Architecture: all
 `
 
+// dh-golang turns cgo on in cross builds, and with it dynamic programs out of static ones.
+func TestPlanOfPureGo(t *testing.T) {
+	for rules, want := range map[string]string{
+		"export CGO_ENABLED := 0\n%:\n\tdh $@\n":         "-buildvcs=false -tags=netgo,osusergo",
+		"%:\n\tdh $@\n\texport  CGO_ENABLED=0\n":         "-buildvcs=false -tags=netgo,osusergo",
+		"# CGO_ENABLED := 0\n%:\n\tdh $@\n":              "",
+		"%:\n\tCGO_ENABLED=0 go build; dh $@ --with x\n": "",
+	} {
+		req := withFiles(t, map[string]string{"packaging/debian/control": goControl, "packaging/debian/rules": rules})
+		for _, req.Target = range []packagebuild.Target{deb12, deb12arm64} {
+			plan, err := New().Plan(req)
+			mustDo(t, err)
+			wantHere := want
+			if req.Target.Arch == "amd64" {
+				wantHere = ""
+			}
+			if got := plan.Steps[0].Env["GOFLAGS"]; got != wantHere {
+				t.Errorf("%s, rules %q: GOFLAGS %q, want %q", req.Target.Name, rules, got, wantHere)
+			}
+		}
+	}
+}
+
 func TestPlanOfGo(t *testing.T) {
 	native := withFiles(t, map[string]string{"packaging/debian/control": goControl})
 	cross := native
