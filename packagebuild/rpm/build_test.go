@@ -146,6 +146,23 @@ for dir in %{unitdir} %{rulesdir} %{dracutdir}; do mkdir -p %{buildroot}$dir && 
 	}
 }
 
+// TestBuildFlags: EL10 hands its flags to %build, earlier ones leave that to the spec.
+func TestBuildFlags(t *testing.T) {
+	for dist, check := range map[string]string{
+		".el9":  `[ -z "$CFLAGS$CXXFLAGS$LDFLAGS" ]`,
+		".el10": `[ "$CFLAGS/$CXXFLAGS/$LDFLAGS" = "%{build_cflags}/%{build_cxxflags}/%{build_ldflags}" ]`,
+	} {
+		req := request(writeTree(t, map[string]string{"packaging/foo.spec": strings.Replace(head, "%desc",
+			"Summary: foo\nLicense: foo\nRelease: g1%{?dist}\nBuildArch: noarch\n%desc", 1) + "%build\n" + check + "\n%install\n" + check + "\n%files\n"}))
+		targets, err := packagebuild.LoadTargets("../../config/targets.yaml")
+		must(t, err)
+		selected, err := targets.Select([]string{dist[1:]})
+		must(t, err)
+		req.Target = selected[0]
+		rpmbuild(t, req, t.TempDir())
+	}
+}
+
 func summary(pkg packagebuild.Package) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %v %s\n", pkg.Name, pkg.Version, pkg.Source, pkg.Vcs)
