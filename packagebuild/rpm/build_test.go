@@ -130,7 +130,7 @@ func TestPkgConfig(t *testing.T) {
 	spec := `%global unitdir %(pkg-config --variable=systemdsystemunitdir systemd)
 %global rulesdir %(pkg-config --variable=udev_dir udev)/rules.d
 %global dracutdir %(pkg-config --variable=dracutdir dracut)
-` + strings.Replace(head, "%desc", "Summary: foo\nLicense: foo\nRelease: g1%{?dist}\nBuildArch: noarch\n%desc", 1) + `
+` + noarch + `
 %install
 for dir in %{unitdir} %{rulesdir} %{dracutdir}; do mkdir -p %{buildroot}$dir && touch %{buildroot}$dir/foo; done
 %files
@@ -148,19 +148,47 @@ for dir in %{unitdir} %{rulesdir} %{dracutdir}; do mkdir -p %{buildroot}$dir && 
 
 // TestBuildFlags: EL10 hands its flags to %build, earlier ones leave that to the spec.
 func TestBuildFlags(t *testing.T) {
-	for dist, check := range map[string]string{
-		".el9":  `[ -z "$CFLAGS$CXXFLAGS$LDFLAGS" ]`,
-		".el10": `[ "$CFLAGS/$CXXFLAGS/$LDFLAGS" = "%{build_cflags}/%{build_cxxflags}/%{build_ldflags}" ]`,
+	for name, check := range map[string]string{
+		"el9":  `[ -z "$CFLAGS$CXXFLAGS$LDFLAGS" ]`,
+		"el10": `[ "$CFLAGS/$CXXFLAGS/$LDFLAGS" = "%{build_cflags}/%{build_cxxflags}/%{build_ldflags}" ]`,
 	} {
-		req := request(writeTree(t, map[string]string{"packaging/foo.spec": strings.Replace(head, "%desc",
-			"Summary: foo\nLicense: foo\nRelease: g1%{?dist}\nBuildArch: noarch\n%desc", 1) + "%build\n" + check + "\n%install\n" + check + "\n%files\n"}))
-		targets, err := packagebuild.LoadTargets("../../config/targets.yaml")
-		must(t, err)
-		selected, err := targets.Select([]string{dist[1:]})
-		must(t, err)
-		req.Target = selected[0]
-		rpmbuild(t, req, t.TempDir())
+		rpmbuild(t, shipped(t, name, noarch+"%build\n"+check+"\n%install\n"+check+"\n%files\n"), t.TempDir())
 	}
+}
+
+func TestPython(t *testing.T) {
+	need.Tool(t, "python3", "python3")
+	spec := noarch + `%install
+mkdir -p %{buildroot}%{python3_sitelib}
+echo 'print("foo")' > %{buildroot}%{python3_sitelib}/foo.py
+%files
+%{python_sitelib}/foo.py
+%{python3_sitelib}/__pycache__/foo*.py*
+`
+	req, dir := shipped(t, "el9", spec), t.TempDir()
+	first, second := rpmbuild(t, req, dir), rpmbuild(t, req, dir)
+	got := query(t, "[%{FILENAMES}\n]", first[0])
+	if !strings.Contains(got, "/usr/lib/python3.9/site-packages/foo.py\n") || strings.Count(got, ".pyc\n") != 2 {
+		t.Errorf("%s holds\n%s", first[0], got)
+	}
+	if !bytes.Equal(read(t, first[0]), read(t, second[0])) {
+		t.Errorf("%s differs between two builds", first[0])
+	}
+}
+
+// noarch is the head of a spec for rpmbuild.
+var noarch = strings.Replace(head, "%desc", "Summary: foo\nLicense: foo\nRelease: g1%{?dist}\nBuildArch: noarch\n%desc", 1)
+
+// shipped is a request to build a spec for a target of the shipped table.
+func shipped(t *testing.T, target, spec string) packagebuild.Request {
+	t.Helper()
+	targets, err := packagebuild.LoadTargets("../../config/targets.yaml")
+	must(t, err)
+	selected, err := targets.Select([]string{target})
+	must(t, err)
+	req := request(writeTree(t, map[string]string{"packaging/foo.spec": spec}))
+	req.Target = selected[0]
+	return req
 }
 
 func summary(pkg packagebuild.Package) string {
