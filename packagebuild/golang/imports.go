@@ -37,6 +37,9 @@ func (f fetcher) fetchImports(ctx context.Context, m Module, cause error) error 
 	found := imports{module: m, missing: map[string]*missing{}}
 	for _, platform := range platforms {
 		packages, err := f.list(ctx, copied, m.GoMod(), platform)
+		if exec.ExitCode(err) > 0 {
+			return cause // go cannot even list, for the same reason
+		}
 		if err != nil {
 			return errors.Join(cause, err)
 		}
@@ -45,7 +48,7 @@ func (f fetcher) fetchImports(ctx context.Context, m Module, cause error) error 
 	if found.programs > 0 && found.buildable == 0 {
 		return fmt.Errorf("%w; no program can be built: %s", cause, strings.Join(found.lines(), "; "))
 	}
-	f.log.Warnf("fetched only what packages import: %v", cause)
+	f.log.Warnf("fetched only what packages import: %s", oneLine(cause.Error()))
 	for _, line := range found.lines() {
 		f.log.Warnf("%s: %s", m.GoMod(), line)
 	}
@@ -180,7 +183,7 @@ func (i *imports) lines() []string {
 		if len(m.programs) > 0 {
 			who = join(m.programs)
 		}
-		lines = append(lines, fmt.Sprintf("%s cannot be built without %s: %s", who, join(m.packages), strings.Join(strings.Fields(why), " ")))
+		lines = append(lines, fmt.Sprintf("%s cannot be built without %s: %s", who, join(m.packages), oneLine(why)))
 	}
 	return lines
 }
@@ -188,3 +191,5 @@ func (i *imports) lines() []string {
 func join(set map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(set)), ", ")
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -71,7 +71,7 @@ func (f fetcher) fetchModules(ctx context.Context, copied string, modules []Modu
 			dirs = append(dirs, got...)
 		// A package rarely needs its nested modules (tests, tools), and if it does, the build says so.
 		case m.Nested && ctx.Err() == nil && !transient.MatchString(err.Error()):
-			f.log.Warnf("left out a nested module: %v", err)
+			f.log.Warnf("left out a nested module: %s", oneLine(err.Error()))
 		default:
 			return nil, false, err
 		}
