@@ -2,6 +2,7 @@ package rpm
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -114,18 +115,28 @@ func TestSplitRequires(t *testing.T) {
 func TestRealTargets(t *testing.T) {
 	targets, err := packagebuild.LoadTargets("../../config/targets.yaml")
 	must(t, err)
-	spec := strings.Replace(head, "%desc", `BuildRequires: boost-devel gcc-c++ make libcurl-devel json-c-devel pam-devel policycoreutils checkpolicy systemd
-%desc`, 1)
-	for _, target := range targets {
-		if target.Format != "rpm" {
-			continue
-		}
-		req := request(writeTree(t, map[string]string{"packaging/foo.spec": spec}))
-		req.Target = target
-		plan, err := New().Plan(req)
-		must(t, err)
-		if diff := cmp.Diff([]string{target.Root.Note}, plan.Notes); diff != "" {
-			t.Errorf("%s: notes (-want +got):\n%s", target.Name, diff)
+	const linked = "programs are linked with Debian's libraries (libboost-regex-dev, libcurl4-openssl-dev, libjson-c-dev, libpam0g-dev), " +
+		"and %s may refuse to install them: compare rpm -qp --requires with what it has"
+	for requires, wantLinked := range map[string]string{
+		"boost-devel gcc-c++ make libcurl-devel json-c-devel pam-devel policycoreutils checkpolicy systemd": linked,
+		"golang, systemd-rpm-macros, python3-devel":                                                         "",
+	} {
+		spec := strings.Replace(head, "%desc", "BuildRequires: "+requires+"\n%desc", 1)
+		for _, target := range targets {
+			if target.Format != "rpm" {
+				continue
+			}
+			req := request(writeTree(t, map[string]string{"packaging/foo.spec": spec}))
+			req.Target = target
+			plan, err := New().Plan(req)
+			must(t, err)
+			want := []string{target.Root.Note}
+			if wantLinked != "" {
+				want = append(want, fmt.Sprintf(wantLinked, target.Distribution))
+			}
+			if diff := cmp.Diff(want, plan.Notes); diff != "" {
+				t.Errorf("%s: notes (-want +got):\n%s", target.Name, diff)
+			}
 		}
 	}
 }

@@ -77,6 +77,21 @@ func (n *needs) substitute(s *spec, r requirement) {
 	}
 }
 
+// linked says what an EL may not have: libraries that programs are linked with.
+func (n *needs) linked() []string {
+	var libraries []string
+	for _, relation := range n.debian() {
+		if strings.HasPrefix(relation, "lib") && strings.HasSuffix(relation, "-dev") || relation == "zlib1g-dev" {
+			libraries = append(libraries, relation)
+		}
+	}
+	if len(libraries) == 0 || !inDebian(n.target) {
+		return nil
+	}
+	return []string{fmt.Sprintf("programs are linked with Debian's libraries (%s), and %s may refuse to install them: compare rpm -qp --requires with what it has",
+		strings.Join(libraries, ", "), n.target.Distribution)}
+}
+
 // debian is the Debian relations, sorted; none in another root.
 func (n *needs) debian() []string { return sortedKeys(n.relations) }
 

@@ -62,7 +62,7 @@ func (f Format) Plan(req packagebuild.Request) (packagebuild.Plan, error) {
 	}
 	plan.Go = plan.Go || isGoModule(req.Source)
 	plan.Dependencies, plan.NativeDependencies = needs.debian(), needs.native()
-	plan.Notes = append(plan.Notes, needs.notes...)
+	plan.Notes = append(append(plan.Notes, needs.notes...), needs.linked()...)
 	for _, s := range chosen.specs {
 		plan.Steps = append(plan.Steps, f.step(req, plan.Go, s))
 	}
