@@ -152,7 +152,7 @@ func TestBuildFlags(t *testing.T) {
 		"el9":  `[ -z "$CFLAGS$CXXFLAGS$LDFLAGS" ]`,
 		"el10": `[ "$CFLAGS/$CXXFLAGS/$LDFLAGS" = "%{build_cflags}/%{build_cxxflags}/%{build_ldflags}" ]`,
 	} {
-		rpmbuild(t, shipped(t, name, noarch+"%build\n"+check+"\n%install\n"+check+"\n%files\n"), t.TempDir())
+		rpmbuild(t, shipped(t, name, noarch+"%build\n"+check+"\n%install\n"+check+"\n[ -d %{buildroot} ]\n%files\n"), t.TempDir())
 	}
 }
 
