@@ -1,0 +1,21 @@
+// Package image is the vocabulary of job images: a tree of folders with a
+// Dockerfile each, and a tag for each that names its content.
+//
+// The folder is the registration. Two checkouts with the same tracked files give
+// the same tag on any machine, so an image is built once for its content and found
+// by it ever after.
+package image
+
+// Canonical is the name under which people and tests know an image of this
+// project: Canonical/NAME:latest. It exists on this machine only.
+const Canonical = "slipway.dev/images"
+
+// Image is one folder of the tree.
+type Image struct {
+	Name       string   // path below the tree's folder, with slashes: "daisy-builder", "debian/bookworm"
+	Folder     string   // absolute
+	Dockerfile string   // file name in Folder
+	Parents    []string // names of images of this tree that its Dockerfile names in FROM, COPY --from or RUN --mount=from=, sorted
+	External   []string // references of other images that it names so, as written, with arguments in place; never "scratch"
+	Program    string   // name of the program that is compiled from the folder's main.go into the build context, or empty
+}
