@@ -2,6 +2,8 @@ module slipway.dev/slipway
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	cloud.google.com/go/storage v1.28.1
 	github.com/GoogleCloudPlatform/testgrid v0.0.123

@@ -32,6 +32,15 @@ var tools = []struct{ program, pkg string }{
 	{"unshare", "util-linux"},
 	{"/usr/lib/git-core/git-http-backend", "git"},
 	{"/bin/busybox", "busybox-static"},
+	{"podman", "podman"},
+	{"runc", "runc"},
+	{"catatonit", "catatonit"},
+	{"/usr/lib/podman/netavark", "netavark"},
+	{"/usr/lib/podman/aardvark-dns", "aardvark-dns"},
+	{"iptables", "iptables"},
+	{"skopeo", "skopeo"},
+	{"docker-registry", "docker-registry"},
+	{"flake8", "flake8"},
 }
 
 // peers are what benchmarks are measured beside.
