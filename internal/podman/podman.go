@@ -21,7 +21,8 @@ const Install = "apt-get install --no-install-recommends podman runc catatonit n
 
 // Podman is podman on this machine. The zero value is not useful; see New.
 type Podman struct {
-	conf string // containers.conf, unless the caller's environment names one
+	cache string // folder for what is kept between runs
+	conf  string // containers.conf, unless the caller's environment names one
 }
 
 // New finds podman. cache is a folder for the configuration file that podman is
@@ -31,10 +32,10 @@ func New(cache string) (*Podman, error) {
 		return nil, fmt.Errorf("podman is not installed; run: %s", Install)
 	}
 	if os.Getenv("CONTAINERS_CONF") != "" {
-		return &Podman{}, nil
+		return &Podman{cache: cache}, nil
 	}
 	conf := filepath.Join(cache, "podman", "containers.conf")
-	return &Podman{conf: conf}, writeConfiguration(conf)
+	return &Podman{cache: cache, conf: conf}, writeConfiguration(conf)
 }
 
 // writeConfiguration writes a containers.conf that works in a login session, in a
@@ -51,11 +52,16 @@ func writeConfiguration(path string) error {
 	if have, err := os.ReadFile(path); err == nil && string(have) == text.String() {
 		return nil
 	}
+	return writeAside(path, text.String())
+}
+
+// writeAside writes a file so that nobody ever reads half of it.
+func writeAside(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("configure podman: %w", err)
 	}
 	aside := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := os.WriteFile(aside, []byte(text.String()), 0o644); err != nil {
+	if err := os.WriteFile(aside, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("configure podman: %w", err)
 	}
 	return os.Rename(aside, path)
