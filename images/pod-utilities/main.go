@@ -1,0 +1,14 @@
+// Pod-utilities is Prow's clonerefs, initupload, entrypoint and sidecar in one.
+package main
+
+import (
+	"os"
+
+	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
+
+	"slipway.dev/slipway/prow/podutils"
+)
+
+func main() {
+	os.Exit(podutils.Run(os.Args, os.LookupEnv)) //nolint:forbidigo // entrypoint owns its signals, and exits with its command's code
+}
