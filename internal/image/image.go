@@ -10,12 +10,22 @@ package image
 // project: Canonical/NAME:latest. It exists on this machine only.
 const Canonical = "slipway.dev/images"
 
+// Config says which tree of images is meant.
+type Config struct {
+	Checkout  string            // folder of a git checkout; its top if Go programs are compiled in
+	Folder    string            // the tree below Checkout, with slashes; empty is "images"
+	Canonical string            // what the tree's images are called in Dockerfiles; empty is Canonical
+	Arguments map[string]string // build arguments; every tag covers them
+}
+
 // Image is one folder of the tree.
 type Image struct {
-	Name       string   // path below the tree's folder, with slashes: "daisy-builder", "debian/bookworm"
-	Folder     string   // absolute
-	Dockerfile string   // file name in Folder
-	Parents    []string // names of images of this tree that its Dockerfile names in FROM, COPY --from or RUN --mount=from=, sorted
-	External   []string // references of other images that it names so, as written, with arguments in place; never "scratch"
-	Program    string   // name of the program that is compiled from the folder's main.go into the build context, or empty
+	Name          string            // path below the tree's folder, with slashes: "daisy-builder", "debian/bookworm"
+	Folder        string            // absolute
+	Dockerfile    string            // file name in Folder that serves the first of Architectures
+	Dockerfiles   map[string]string // file name in Folder by architecture
+	Architectures []string          // Go's names of those that it is built for, sorted
+	Parents       []string          // names of images of this tree that its Dockerfile names in FROM, COPY --from or RUN --mount=from=, sorted
+	External      []string          // references of other images that it names so, as written, with arguments in place; never "scratch"
+	Program       string            // name of the program that is compiled from the folder's main.go into the build context, or empty
 }

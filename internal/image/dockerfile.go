@@ -1,0 +1,266 @@
+package image
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// reference is a place where a Dockerfile names another image.
+type reference struct {
+	line int
+	verb string // FROM, COPY --from, RUN --mount=from
+	name string // with arguments in place
+}
+
+// dockerfile is what one Dockerfile says to one architecture.
+type dockerfile struct {
+	file     string
+	refs     []reference
+	copies   []string // sources of COPY that come from the context
+	problems []problem
+	bad      error // the first problem that hides which images are named
+}
+
+// problem is what is wrong at a line, and what to do.
+type problem struct {
+	line      int
+	what, fix string
+}
+
+// reading is where the reader of a Dockerfile is.
+type reading struct {
+	*dockerfile
+	lex     *shell.Lex
+	given   map[string]string // build arguments
+	builtin map[string]string // what a builder sets by itself
+	global  map[string]string // arguments from before the first FROM
+	stage   map[string]string // arguments and environment of this stage
+	stages  []string          // names of the stages so far, in lower case
+}
+
+// readDockerfile finds the images that a Dockerfile names. It reads more than it
+// understands: an instruction that no builder takes is a problem of that line, and
+// the others still count.
+func readDockerfile(file string, data []byte, arch string, arguments map[string]string) *dockerfile {
+	d := &dockerfile{file: file}
+	parsed, err := parser.Parse(bytes.NewReader(data))
+	if err != nil {
+		d.bad = fmt.Errorf("%s:%d: %w", file, lineOf(err), err)
+		d.problems = append(d.problems, problem{lineOf(err), err.Error(), "write it as a builder can read it"})
+		return d
+	}
+	r := &reading{
+		dockerfile: d, lex: shell.NewLex(parsed.EscapeToken), given: arguments,
+		builtin: builtins(arch), global: map[string]string{},
+	}
+	for _, node := range parsed.AST.Children {
+		r.instruction(node)
+	}
+	if len(r.stages) == 0 {
+		r.fatal(1, "there is no FROM", "begin with FROM scratch or with another image")
+	}
+	return d
+}
+
+// builtins are the arguments that builders set for an architecture.
+func builtins(arch string) map[string]string {
+	platform := "linux/" + arch
+	return map[string]string{
+		"TARGETPLATFORM": platform, "TARGETOS": "linux", "TARGETARCH": arch, "TARGETVARIANT": "",
+		"BUILDPLATFORM": platform, "BUILDOS": "linux", "BUILDARCH": arch, "BUILDVARIANT": "",
+	}
+}
+
+func lineOf(err error) int {
+	var at *parser.ErrorLocation
+	if errors.As(err, &at) && len(at.Location) > 0 {
+		return at.Location[0].Start.Line
+	}
+	return 1
+}
+
+func (r *reading) fatal(line int, what, fix string) {
+	r.problems = append(r.problems, problem{line, what, fix})
+	if r.bad == nil {
+		r.bad = fmt.Errorf("%s:%d: %s; %s", r.file, line, what, fix)
+	}
+}
+
+func (r *reading) instruction(node *parser.Node) {
+	parsed, err := instructions.ParseInstruction(node)
+	if err != nil {
+		r.problems = append(r.problems, problem{node.StartLine, err.Error(), "write it as a builder can read it"})
+	}
+	switch c := parsed.(type) {
+	case *instructions.Stage:
+		r.from(c, node.StartLine)
+	case *instructions.ArgCommand:
+		r.arg(c)
+	case *instructions.EnvCommand:
+		r.env(c)
+	default:
+		r.named(node, false)
+	}
+}
+
+func (r *reading) from(stage *instructions.Stage, line int) {
+	name, err := r.expand(stage.BaseName, r.builtin, r.global)
+	switch {
+	case err != nil:
+		r.fatal(line, fmt.Sprintf("FROM %s: %v", stage.BaseName, err), "give the argument a default before the first FROM")
+	case name == "":
+		r.problems = append(r.problems, problem{line, "FROM " + stage.BaseName + " names no image",
+			"give the argument a default before the first FROM"})
+	case !r.isStage(name):
+		r.refs = append(r.refs, reference{line, "FROM", name})
+	}
+	r.stages = append(r.stages, strings.ToLower(stage.Name))
+	r.stage = map[string]string{}
+}
+
+// arg sets arguments. One without a default has the value that it was given, or
+// else the one from before the first FROM.
+func (r *reading) arg(c *instructions.ArgCommand) {
+	for _, arg := range c.Args {
+		value, ok := r.given[arg.Key]
+		if !ok && arg.Value != nil {
+			value, ok = r.expanded(*arg.Value), true
+		}
+		if len(r.stages) == 0 {
+			if ok {
+				r.global[arg.Key] = value
+			}
+			continue
+		}
+		if !ok {
+			value, ok = r.outside(arg.Key)
+		}
+		if ok {
+			r.stage[arg.Key] = value
+		}
+	}
+}
+
+func (r *reading) outside(key string) (string, bool) {
+	if value, ok := r.global[key]; ok {
+		return value, true
+	}
+	value, ok := r.builtin[key]
+	return value, ok
+}
+
+func (r *reading) env(c *instructions.EnvCommand) {
+	for _, pair := range c.Env {
+		if r.stage != nil {
+			r.stage[pair.Key] = r.expanded(pair.Value)
+		}
+	}
+}
+
+// expanded is a value with the variables of this place; one that does not expand
+// stays as it is written.
+func (r *reading) expanded(value string) string {
+	scope := r.stage
+	if len(r.stages) == 0 {
+		scope = r.global
+	}
+	if out, err := r.expand(value, scope); err == nil {
+		return out
+	}
+	return value
+}
+
+func (r *reading) expand(word string, scopes ...map[string]string) (string, error) {
+	env := map[string]string{}
+	for _, scope := range scopes {
+		maps.Copy(env, scope)
+	}
+	return r.lex.ProcessWordWithMap(word, env)
+}
+
+// named takes down which images COPY and RUN name. What ONBUILD holds is done by
+// an image that is built upon this one, so a plain word may be a stage over there.
+func (r *reading) named(node *parser.Node, later bool) {
+	switch strings.ToLower(node.Value) {
+	case "onbuild":
+		if node.Next != nil && len(node.Next.Children) > 0 {
+			r.named(node.Next.Children[0], true)
+		}
+	case "copy":
+		from, ok := copyFrom(node)
+		if ok {
+			r.refer(node.StartLine, "COPY --from", from, later)
+		} else {
+			r.copies = append(r.copies, sources(node)...)
+		}
+	case "run":
+		for _, from := range mountsFrom(node) {
+			r.refer(node.StartLine, "RUN --mount=from", from, later)
+		}
+	}
+}
+
+// copyFrom is the value of a COPY's --from.
+func copyFrom(node *parser.Node) (string, bool) {
+	for _, flag := range node.Flags {
+		if from, ok := strings.CutPrefix(flag, "--from="); ok {
+			return from, true
+		}
+	}
+	return "", false
+}
+
+// sources are all operands of a COPY but the last.
+func sources(node *parser.Node) []string {
+	var words []string
+	for n := node.Next; n != nil; n = n.Next {
+		words = append(words, n.Value)
+	}
+	return words[:max(0, len(words)-1)]
+}
+
+// mountsFrom are the values of from= in a RUN's --mount flags.
+func mountsFrom(node *parser.Node) []string {
+	var froms []string
+	for _, flag := range node.Flags {
+		mount, ok := strings.CutPrefix(flag, "--mount=")
+		fields, err := csv.NewReader(strings.NewReader(mount)).Read()
+		if !ok || err != nil {
+			continue
+		}
+		for _, field := range fields {
+			if key, from, _ := strings.Cut(field, "="); strings.EqualFold(key, "from") {
+				froms = append(froms, from)
+			}
+		}
+	}
+	return froms
+}
+
+func (r *reading) refer(line int, verb, written string, later bool) {
+	name := r.expanded(written)
+	number, err := strconv.Atoi(name)
+	switch {
+	case name == "":
+		r.problems = append(r.problems, problem{line, verb + " " + written + " names no image", "name a stage or an image"})
+	case later && !strings.ContainsAny(name, "/:@"): // a stage of whoever builds upon this image
+	case err == nil && (number < 0 || number >= len(r.stages)-1): // the last one is this
+		r.problems = append(r.problems, problem{line, fmt.Sprintf("%s=%d: there is no stage %d before this one", verb, number, number), "name the stage"})
+	case err != nil && !r.isStage(name):
+		r.refs = append(r.refs, reference{line, verb, name})
+	}
+}
+
+func (r *reading) isStage(name string) bool {
+	return slices.Contains(r.stages, strings.ToLower(name)) && name != ""
+}

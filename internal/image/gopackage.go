@@ -1,0 +1,145 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"go/build"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"slipway.dev/slipway/internal/contenthash"
+)
+
+// goPackage is what is compiled of one folder.
+type goPackage struct {
+	files   []string // with paths from the checkout
+	imports []string
+}
+
+// architectureTags are the build tags that tell one architecture from another.
+var architectureTags = []string{"386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x", "unix"}
+
+// goPackage reads the package in a folder for an architecture, once; and once for
+// all if none of its files cares.
+func (t *Tree) goPackage(m *module, dir, arch string) (*goPackage, error) {
+	if p, ok := m.packages[packageKey{dir, ""}]; ok {
+		return p, nil
+	}
+	if p, ok := m.packages[packageKey{dir, arch}]; ok {
+		return p, nil
+	}
+	found, err := t.buildContext(m, arch).ImportDir(t.index.absolute(dir), 0)
+	if err != nil {
+		return nil, importError(dir, err)
+	}
+	p := &goPackage{imports: found.Imports}
+	for _, name := range slices.Concat(found.GoFiles, found.SFiles, found.HFiles, found.SysoFiles) {
+		p.files = append(p.files, path.Join(dir, name))
+	}
+	p.files = append(p.files, t.embedded(dir, found.EmbedPatterns)...)
+	if err := t.refuseSymlinks(p.files); err != nil {
+		return nil, err
+	}
+	key := packageKey{dir, arch}
+	if !slices.ContainsFunc(found.AllTags, func(tag string) bool { return slices.Contains(architectureTags, tag) }) {
+		key.arch = ""
+	}
+	m.packages[key] = p
+	return p, nil
+}
+
+// refuseSymlinks keeps the compiler from reading what the tag does not cover.
+func (t *Tree) refuseSymlinks(files []string) error {
+	for _, name := range files {
+		e, _ := t.index.find(name)
+		file, _, err := t.index.read(e)
+		if err != nil {
+			return err
+		}
+		if file.Kind == contenthash.Symlink {
+			return fmt.Errorf("%s is a symlink, whose target the tag would not cover; put the file itself there", name)
+		}
+	}
+	return nil
+}
+
+func importError(dir string, err error) error {
+	if _, none := errors.AsType[*build.NoGoError](err); none {
+		return fmt.Errorf("git tracks no Go file in %s that is compiled on Linux; is one to be added with git add %s?", dir, dir)
+	}
+	return err
+}
+
+// buildContext sees the tracked files only, and nothing of the machine's Go.
+func (t *Tree) buildContext(m *module, arch string) *build.Context {
+	return &build.Context{
+		GOARCH: arch, GOOS: "linux", Compiler: "gc", ReleaseTags: m.release,
+		IsDir:     func(string) bool { return true },
+		HasSubdir: func(string, string) (string, bool) { return "", false },
+		ReadDir: func(dir string) ([]fs.FileInfo, error) {
+			below, err := filepath.Rel(t.index.checkout, dir)
+			if err != nil {
+				return nil, err
+			}
+			return t.tracked(filepath.ToSlash(below)), nil
+		},
+	}
+}
+
+// tracked are the regular files right in a folder that git tracks.
+func (t *Tree) tracked(dir string) []fs.FileInfo {
+	if dir == "." {
+		dir = ""
+	}
+	var infos []fs.FileInfo
+	for _, e := range t.index.below(dir) {
+		if strings.Contains(strings.TrimPrefix(e.path, dir+"/"), "/") {
+			continue
+		}
+		if info, err := os.Lstat(t.index.absolute(e.path)); err == nil && !info.IsDir() {
+			infos = append(infos, info)
+		}
+	}
+	return infos
+}
+
+// embedded are the tracked files that go:embed patterns name, by the rules of the
+// package embed: a folder means what is in it, but for hidden files unless the
+// pattern begins with all:.
+func (t *Tree) embedded(dir string, patterns []string) []string {
+	var files []string
+	for _, pattern := range patterns {
+		pattern, all := strings.CutPrefix(pattern, "all:")
+		for _, e := range t.index.below(dir) {
+			name := strings.TrimPrefix(e.path, dir+"/")
+			if embeds(pattern, name, all) {
+				files = append(files, e.path)
+			}
+		}
+	}
+	return files
+}
+
+func embeds(pattern, name string, all bool) bool {
+	whole := ""
+	for rest := name; rest != ""; {
+		var element string
+		element, rest, _ = strings.Cut(rest, "/")
+		whole = path.Join(whole, element)
+		if ok, err := path.Match(pattern, whole); ok && err == nil {
+			return all || !hidden(rest)
+		}
+	}
+	return pattern == "." && (all || !hidden(name))
+}
+
+// hidden says whether any element of a path begins with a dot or an underscore.
+func hidden(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(element string) bool {
+		return strings.HasPrefix(element, ".") || strings.HasPrefix(element, "_")
+	})
+}
