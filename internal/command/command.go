@@ -35,28 +35,28 @@ Every command says with --help what it does, with an example. Exit codes: 0 done
 	return root
 }
 
-// form is how a result is written: a flag that takes text or json, checked before
+// Form is how a result is written: a flag that takes text or json, checked before
 // anything is done.
-type form string
+type Form string
 
-func (f *form) String() string { return string(*f) }
-func (f *form) Type() string   { return "text|json" }
-func (f *form) Set(value string) error {
+func (f *Form) String() string { return string(*f) }
+func (f *Form) Type() string   { return "text|json" }
+func (f *Form) Set(value string) error {
 	if value != "text" && value != "json" {
 		return fmt.Errorf("it must be text or json")
 	}
-	*f = form(value)
+	*f = Form(value)
 	return nil
 }
 
-// formFlag adds --output text|json to a command whose result a script may read.
-func formFlag(flags *pflag.FlagSet, f *form) {
+// FormFlag adds --output text|json to a command whose result a script may read.
+func FormFlag(flags *pflag.FlagSet, f *Form) {
 	*f = "text"
 	flags.VarP(f, "output", "o", "form of the result: text or json")
 }
 
-// show writes a result: as JSON, or with text.
-func show(w io.Writer, f form, result any, text func(io.Writer)) error {
+// Show writes a result: as JSON, or with text.
+func Show(w io.Writer, f Form, result any, text func(io.Writer)) error {
 	if f == "json" {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")

@@ -34,7 +34,7 @@ type creation struct {
 	rebuild  bool
 	future   bool
 	dryRun   bool
-	format   form
+	format   Form
 	tagAlone bool // version-tagger: nothing is built
 }
 
@@ -76,7 +76,7 @@ func (cr *creation) addTagFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&cr.branch, "branch", "", "the branch that holds the commit (default: the repository's main one)")
 	flags.BoolVar(&cr.future, "follow-future", false, followFutureHelp)
 	flags.BoolVar(&cr.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	formFlag(flags, &cr.format)
+	FormFlag(flags, &cr.format)
 }
 
 // VersionTagger is the job binary that tags a merged commit of a repository
@@ -221,7 +221,7 @@ func (cr *creation) preview(ctx context.Context, env cli.Env, config daisybuilde
 		daisybuilder.Preview
 		Plans map[string]packagebuild.Plan `json:"plans"`
 	}{seen, plans}
-	return show(env.Stdout, cr.format, result, func(w io.Writer) {
+	return Show(env.Stdout, cr.format, result, func(w io.Writer) {
 		if seen.Already {
 			fmt.Fprintf(w, "commit %s is released already as %s; nothing would change\n", seen.Commit, seen.Version)
 			return

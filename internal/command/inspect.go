@@ -12,7 +12,7 @@ import (
 )
 
 func packageInspect(env cli.Env) *cobra.Command {
-	var format form
+	var format Form
 	c := &cobra.Command{
 		Use: "inspect FILE...", Short: "Say what deb, rpm and goo files say of themselves, and check that they are whole",
 		Example: "  slipway package inspect out/*.deb out/*.rpm out/*.goo",
@@ -31,13 +31,13 @@ func packageInspect(env cli.Env) *cobra.Command {
 				}
 				packages = append(packages, pkg)
 			}
-			return show(env.Stdout, format, packages, func(w io.Writer) {
+			return Show(env.Stdout, format, packages, func(w io.Writer) {
 				for _, p := range packages {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%d files\t%s\n", p.Name, p.Version, p.Arch, len(p.Files), p.Vcs)
 				}
 			})
 		},
 	}
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	return c
 }

@@ -97,7 +97,7 @@ func (b building) into(ctx context.Context, env cli.Env, work, output string, re
 	}
 	builder.MayBeBare = true // nothing is published here, so there is no credential to see
 	results, failed := builder.All(ctx, reqs, output)
-	if err := show(env.Stdout, "text", nil, func(w io.Writer) { printFiles(w, results) }); err != nil {
+	if err := Show(env.Stdout, "text", nil, func(w io.Writer) { printFiles(w, results) }); err != nil {
 		return err
 	}
 	return failed
@@ -150,7 +150,7 @@ func (p *packageRun) fetch(ctx context.Context, env cli.Env, job jobenv.Job, wor
 func packageTargets(env cli.Env) *cobra.Command {
 	var (
 		b      building
-		format form
+		format Form
 	)
 	c := &cobra.Command{
 		Use: "targets", Short: "List what packages can be built for", Args: cli.NoArgs,
@@ -160,7 +160,7 @@ func packageTargets(env cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(env.Stdout, format, targets, func(w io.Writer) {
+			return Show(env.Stdout, format, targets, func(w io.Writer) {
 				for _, t := range targets {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Name, t.Format, t.Arch, t.Distribution)
 				}
@@ -168,6 +168,6 @@ func packageTargets(env cli.Env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&b.targetsFile, "targets-file", "", "a targets.yaml to use instead of the built-in one")
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	return c
 }

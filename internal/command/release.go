@@ -79,7 +79,7 @@ func (s shelf) find(ctx context.Context, text string) (release.Records, release.
 func releaseList(env cli.Env) *cobra.Command {
 	var (
 		at     shelf
-		format form
+		format Form
 	)
 	c := &cobra.Command{
 		Use: "list", Short: "List a repository's complete releases, oldest first", Args: cli.NoArgs,
@@ -93,7 +93,7 @@ func releaseList(env cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(env.Stdout, format, versions, func(w io.Writer) {
+			return Show(env.Stdout, format, versions, func(w io.Writer) {
 				for _, v := range versions {
 					fmt.Fprintln(w, v)
 				}
@@ -101,7 +101,7 @@ func releaseList(env cli.Env) *cobra.Command {
 		},
 	}
 	at.addFlags(c.Flags())
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	return c
 }
 
@@ -109,7 +109,7 @@ func releaseShow(env cli.Env) *cobra.Command {
 	var (
 		at     shelf
 		wanted string
-		format form
+		format Form
 	)
 	c := &cobra.Command{
 		Use: "show", Short: "Show a release: its commit and its artifacts with sizes and digests", Args: cli.NoArgs,
@@ -119,12 +119,12 @@ func releaseShow(env cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(env.Stdout, format, rel, func(w io.Writer) { printRelease(w, rel) })
+			return Show(env.Stdout, format, rel, func(w io.Writer) { printRelease(w, rel) })
 		},
 	}
 	at.addFlags(c.Flags())
 	c.Flags().StringVar(&wanted, "version", "", "the release's version")
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	return c
 }
 
@@ -184,8 +184,8 @@ type outcome struct {
 	Already bool `json:"already"` // released before; nothing changed
 }
 
-func printOutcome(env cli.Env, format form, did daisybuilder.Outcome) error {
-	return show(env.Stdout, format, outcome{did.Release, did.Already}, func(w io.Writer) {
+func printOutcome(env cli.Env, format Form, did daisybuilder.Outcome) error {
+	return Show(env.Stdout, format, outcome{did.Release, did.Already}, func(w io.Writer) {
 		if did.Already {
 			fmt.Fprintf(w, "commit %s is released already as %s; nothing changed (--rebuild releases it anew)\n\n", did.Release.Commit, did.Release.Version)
 		}

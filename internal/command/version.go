@@ -27,7 +27,7 @@ func versionNext(env cli.Env) *cobra.Command {
 	var (
 		repo   remote
 		future bool
-		format form
+		format Form
 	)
 	c := &cobra.Command{
 		Use: "next", Short: "Print the version that the next claim would get, and take nothing", Args: cli.NoArgs,
@@ -46,11 +46,11 @@ tagged or claimed. Somebody else may take it: a build claims first.`,
 			if err != nil {
 				return err
 			}
-			return show(env.Stdout, format, versionResult{Version: next}, func(w io.Writer) { fmt.Fprintln(w, next) })
+			return Show(env.Stdout, format, versionResult{Version: next}, func(w io.Writer) { fmt.Fprintln(w, next) })
 		},
 	}
 	repo.addFlags(c.Flags())
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	c.Flags().BoolVar(&future, "follow-future", false, followFutureHelp)
 	return c
 }
@@ -62,7 +62,7 @@ func versionClaim(env cli.Env) *cobra.Command {
 		repo        remote
 		commit, ref string
 		future      bool
-		format      form
+		format      Form
 	)
 	c := &cobra.Command{
 		Use: "claim", Short: "Claim the next version for a commit, before it is built", Args: cli.NoArgs,
@@ -90,11 +90,11 @@ shows that the number was used before its tag was deleted, it takes another.`,
 				return err
 			}
 			result := versionResult{claimed.Version, hash, claimed.Adopted, claimed.Ref.Name}
-			return show(env.Stdout, format, result, func(w io.Writer) { fmt.Fprintln(w, claimed.Version) })
+			return Show(env.Stdout, format, result, func(w io.Writer) { fmt.Fprintln(w, claimed.Version) })
 		},
 	}
 	repo.addFlags(c.Flags())
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	c.Flags().StringVar(&commit, "commit", "", "the commit's full hash")
 	c.Flags().StringVar(&ref, "ref", "", "a branch or tag instead, resolved once and printed")
 	c.Flags().BoolVar(&future, "follow-future", false, followFutureHelp)
@@ -104,7 +104,7 @@ shows that the number was used before its tag was deleted, it takes another.`,
 func versionList(env cli.Env) *cobra.Command {
 	var (
 		repo   remote
-		format form
+		format Form
 	)
 	c := &cobra.Command{
 		Use: "list", Short: "List the versions that are tagged, oldest first", Args: cli.NoArgs,
@@ -123,7 +123,7 @@ func versionList(env cli.Env) *cobra.Command {
 			for i, t := range tagged {
 				results[i] = versionResult{Version: t.Version, Commit: t.Ref.Peeled, Ref: t.Ref.Name}
 			}
-			return show(env.Stdout, format, results, func(w io.Writer) {
+			return Show(env.Stdout, format, results, func(w io.Writer) {
 				for _, r := range results {
 					fmt.Fprintf(w, "%s\t%s\n", r.Version, r.Commit)
 				}
@@ -131,6 +131,6 @@ func versionList(env cli.Env) *cobra.Command {
 		},
 	}
 	repo.addFlags(c.Flags())
-	formFlag(c.Flags(), &format)
+	FormFlag(c.Flags(), &format)
 	return c
 }
