@@ -24,7 +24,8 @@ type reference struct {
 
 // dockerfile is what one Dockerfile says to one architecture.
 type dockerfile struct {
-	file     string
+	file     string // below the checkout
+	arch     string
 	refs     []reference
 	copies   []string // sources of COPY that come from the context
 	problems []problem
@@ -52,7 +53,7 @@ type reading struct {
 // understands: an instruction that no builder takes is a problem of that line, and
 // the others still count.
 func readDockerfile(file string, data []byte, arch string, arguments map[string]string) *dockerfile {
-	d := &dockerfile{file: file}
+	d := &dockerfile{file: file, arch: arch}
 	parsed, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		d.bad = fmt.Errorf("%s:%d: %w", file, lineOf(err), err)
