@@ -134,3 +134,19 @@ func (x *index) isFolder(name string) bool {
 func (x *index) absolute(name string) string {
 	return filepath.Join(x.checkout, filepath.FromSlash(name))
 }
+
+// FindCheckout is the top of the git checkout that a folder lies in.
+func FindCheckout(folder string) (string, error) {
+	whole, err := filepath.Abs(folder)
+	if err != nil {
+		return "", fmt.Errorf("find the git checkout of %s: %w", folder, err)
+	}
+	for dir := whole; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is not in a git checkout; images are named by what git tracks", whole)
+		}
+	}
+}

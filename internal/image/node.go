@@ -20,18 +20,26 @@ import (
 // node is what one image's own files say of it.
 type node struct {
 	image   Image
-	read    []*dockerfile     // one for each architecture
-	parents map[string]string // where each parent is named first: Dockerfile:3
-	err     error             // why its parents are not all known
-	ready   bool              // false while it is being read, which a cycle sees
+	read    []*dockerfile    // one for each architecture
+	parents map[string]place // where each parent is named first
+	err     error            // why its parents are not all known
+	ready   bool             // false while it is being read, which a cycle sees
 }
+
+// place is a line of a file below the checkout.
+type place struct {
+	file string
+	line int
+}
+
+func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
 // node reads an image's own files, once.
 func (t *Tree) node(name string) *node {
 	if have, ok := t.nodes[name]; ok {
 		return have
 	}
-	n := &node{image: Image{Name: name, Folder: t.index.absolute(t.folderOf(name))}, parents: map[string]string{}}
+	n := &node{image: Image{Name: name, Folder: t.index.absolute(t.folderOf(name))}, parents: map[string]place{}}
 	t.nodes[name] = n
 	if n.err = t.fill(n); n.err != nil {
 		n.err = fmt.Errorf("image %s: %w", name, n.err)
@@ -253,8 +261,8 @@ func (t *Tree) refer(n *node) error {
 			case ref.name == scratch:
 			case !ok:
 				external[ref.name] = true
-			case n.parents[parent] == "":
-				n.parents[parent] = fmt.Sprintf("%s:%d", d.file, ref.line)
+			case n.parents[parent] == place{}:
+				n.parents[parent] = place{d.file, ref.line}
 			}
 		}
 	}

@@ -131,11 +131,19 @@ func (w *walk) visit(name string) error {
 // cycleError is images that stand on each other.
 type cycleError struct {
 	names []string // the first is also the last
-	at    []string // where each names the next
+	at    []place  // where each names the next
 }
 
-func (e *cycleError) Error() string {
-	return fmt.Sprintf("cyclic FROM: %s; take out one of %s", strings.Join(e.names, " → "), strings.Join(e.at, ", "))
+func (e *cycleError) Error() string { return e.chain() + "; " + e.cure() }
+
+func (e *cycleError) chain() string { return "cyclic FROM: " + strings.Join(e.names, " → ") }
+
+func (e *cycleError) cure() string {
+	places := make([]string, len(e.at))
+	for i, at := range e.at {
+		places[i] = at.String()
+	}
+	return "take out one of " + strings.Join(places, ", ")
 }
 
 func (w *walk) cycle(names []string) error {

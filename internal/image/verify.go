@@ -26,12 +26,12 @@ func (f Finding) String() string {
 // Verify says what keeps images from being named by their content: other images
 // that are not pinned, not there, or stand on each other, and Dockerfiles and
 // programs that cannot be read. No findings is good.
-func (t *Tree) Verify(images []Image) []Finding {
+func (t *Tree) Verify() []Finding {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v := &verification{tree: t, seen: map[Finding]bool{}}
-	for _, img := range images {
-		v.image(t.node(img.Name))
+	for _, name := range t.names() {
+		v.image(t.node(name))
 	}
 	slices.SortStableFunc(v.findings, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
@@ -90,7 +90,7 @@ func (v *verification) reference(n *node, d *dockerfile, ref reference) (what, f
 			fmt.Sprintf("write %s@sha256:DIGEST, where DIGEST is what `skopeo inspect --format '{{.Digest}}' docker://%s` says", undigested(ref.name), ref.name)
 	case !ok:
 	case !exists:
-		return named + " is not there", v.tree.unknown(parent).Error()
+		return named + " is not there", v.tree.hint(parent)
 	case ref.name != canonical && ref.name != canonical+":latest":
 		return named + " asks for a certain content of an image of this tree, which has the one of this checkout", "write " + canonical
 	default:
@@ -122,8 +122,7 @@ func (v *verification) cycle(n *node) {
 	if !ok || slices.Min(cycle.names) != n.image.Name { // the first of a cycle speaks for it
 		return
 	}
-	at := v.tree.node(cycle.names[0]).read[0].file
-	v.add(Finding{n.image.Name, at, 1, "cyclic FROM: " + strings.Join(cycle.names, " → "), "take out one of " + strings.Join(cycle.at, ", ")})
+	v.add(Finding{n.image.Name, cycle.at[0].file, cycle.at[0].line, cycle.chain(), cycle.cure()})
 }
 
 // readable reads all that an image's tag covers but its parents.
