@@ -2,6 +2,8 @@
 package main
 
 import (
+	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
+
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 )
