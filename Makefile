@@ -33,7 +33,7 @@ lint: ## golangci-lint with .golangci.yml
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 docs: ## write the command-line reference again
-	$(GO) test ./internal/command -run TestReference -update
+	$(GO) test ./cmd/slipway -run TestReference -update
 
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out

@@ -2,8 +2,19 @@
 package main
 
 import (
+	"github.com/spf13/cobra"
+
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
+	"slipway.dev/slipway/internal/command/imagecmd"
 )
 
-func main() { cli.Main(command.Slipway) }
+func main() { cli.Main(slipway) }
+
+// slipway adds to the nouns that job binaries have too those that need podman,
+// registries or Prow, which no job binary links.
+func slipway(env cli.Env) *cobra.Command {
+	root := command.Slipway(env)
+	root.AddCommand(imagecmd.Group(env))
+	return root
+}

@@ -1,4 +1,4 @@
-package command
+package main
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/command"
 )
 
 var update = flag.Bool("update", false, "write docs/reference.md again")
@@ -25,7 +26,7 @@ func TestReference(t *testing.T) {
 	var doc bytes.Buffer
 	doc.WriteString("# Commands\n\nWritten from the commands themselves by `make docs`; a test checks that it is fresh.\n" +
 		"Exit codes: 0 done, 1 failed, 2 misused.\n")
-	for _, root := range []*cobra.Command{Slipway(env), VersionTagger(env), Packagebuild(env), DaisyBuilder(env)} {
+	for _, root := range []*cobra.Command{slipway(env), command.VersionTagger(env), command.Packagebuild(env), command.DaisyBuilder(env)} {
 		describe(t, &doc, root)
 	}
 	path := filepath.Join("..", "..", "docs", "reference.md")
