@@ -27,7 +27,7 @@ func Program(t testing.TB, forPackage string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if _, err := exec.Output(ctx, exec.Cmd{
-		Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=slipway",
+		Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
 			"-o", program, "slipway.dev/slipway/images/pod-utilities"},
 		Env: append(os.Environ(), "CGO_ENABLED=0"),
 	}); err != nil {
