@@ -64,7 +64,6 @@ func (p *Podman) runBuild(ctx context.Context, b Build) error {
 	if err != nil {
 		return fmt.Errorf("build %s: %w", b.Name, err)
 	}
-	defer r.Close()
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -74,9 +73,12 @@ func (p *Podman) runBuild(ctx context.Context, b Build) error {
 	command.Env = append(command.Env, "TMPDIR="+filepath.Join(b.Scratch, buildTemporary))
 	err = exec.Run(ctx, command)
 	w.Close()
-	if ctx.Err() == nil {
-		<-read
+	select {
+	case <-read:
+	case <-ctx.Done():
 	}
+	r.Close()
+	<-read
 	if err == nil {
 		return nil
 	}
