@@ -57,7 +57,7 @@ func readDockerfile(file string, data []byte, arch string, arguments map[string]
 	parsed, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		d.bad = fmt.Errorf("%s:%d: %w", file, lineOf(err), err)
-		d.problems = append(d.problems, problem{lineOf(err), err.Error(), "write it as a builder can read it"})
+		d.problems = append(d.problems, problem{lineOf(err), err.Error(), asABuilder})
 		return d
 	}
 	r := &reading{
@@ -85,7 +85,7 @@ func builtins(arch string) map[string]string {
 func lineOf(err error) int {
 	var at *parser.ErrorLocation
 	if errors.As(err, &at) && len(at.Location) > 0 {
-		return at.Location[0].Start.Line
+		return max(1, at.Location[0].Start.Line)
 	}
 	return 1
 }
@@ -98,20 +98,37 @@ func (r *reading) fatal(line int, what, fix string) {
 }
 
 func (r *reading) instruction(node *parser.Node) {
+	line, word := node.StartLine, strings.ToUpper(node.Value)
 	parsed, err := instructions.ParseInstruction(node)
-	if err != nil {
-		r.problems = append(r.problems, problem{node.StartLine, err.Error(), "write it as a builder can read it"})
+	switch {
+	case err != nil && word == "FROM":
+		r.fatal(line, err.Error(), asABuilder)
+		r.begin("")
+		return
+	case err != nil:
+		r.problems = append(r.problems, problem{line, err.Error(), asABuilder})
+		parsed = nil
+	case len(r.stages) == 0 && word != "FROM" && word != "ARG":
+		r.problems = append(r.problems, problem{line, word + " comes before the first FROM", "begin with FROM"})
 	}
 	switch c := parsed.(type) {
 	case *instructions.Stage:
-		r.from(c, node.StartLine)
+		r.from(c, line)
 	case *instructions.ArgCommand:
 		r.arg(c)
 	case *instructions.EnvCommand:
 		r.env(c)
 	default:
-		r.named(node, false)
+		r.named(node, line, false)
 	}
+}
+
+const asABuilder = "write it as a builder can read it"
+
+// begin begins a stage.
+func (r *reading) begin(name string) {
+	r.stages = append(r.stages, strings.ToLower(name))
+	r.stage = map[string]string{}
 }
 
 func (r *reading) from(stage *instructions.Stage, line int) {
@@ -122,11 +139,10 @@ func (r *reading) from(stage *instructions.Stage, line int) {
 	case name == "":
 		r.problems = append(r.problems, problem{line, "FROM " + stage.BaseName + " names no image",
 			"give the argument a default before the first FROM"})
-	case !r.isStage(name):
+	case !isStage(r.stages, name):
 		r.refs = append(r.refs, reference{line, "FROM", name})
 	}
-	r.stages = append(r.stages, strings.ToLower(stage.Name))
-	r.stage = map[string]string{}
+	r.begin(stage.Name)
 }
 
 // arg sets arguments. One without a default has the value that it was given, or
@@ -191,22 +207,22 @@ func (r *reading) expand(word string, scopes ...map[string]string) (string, erro
 
 // named takes down which images COPY and RUN name. What ONBUILD holds is done by
 // an image that is built upon this one, so a plain word may be a stage over there.
-func (r *reading) named(node *parser.Node, later bool) {
+func (r *reading) named(node *parser.Node, line int, later bool) {
 	switch strings.ToLower(node.Value) {
 	case "onbuild":
 		if node.Next != nil && len(node.Next.Children) > 0 {
-			r.named(node.Next.Children[0], true)
+			r.named(node.Next.Children[0], line, true)
 		}
 	case "copy":
 		from, ok := copyFrom(node)
 		if ok {
-			r.refer(node.StartLine, "COPY --from", from, later)
+			r.refer(line, "COPY --from", from, later)
 		} else {
 			r.copies = append(r.copies, sources(node)...)
 		}
 	case "run":
 		for _, from := range mountsFrom(node) {
-			r.refer(node.StartLine, "RUN --mount=from", from, later)
+			r.refer(line, "RUN --mount=from", from, later)
 		}
 	}
 }
@@ -251,17 +267,18 @@ func mountsFrom(node *parser.Node) []string {
 func (r *reading) refer(line int, verb, written string, later bool) {
 	name := r.expanded(written)
 	number, err := strconv.Atoi(name)
+	before := r.stages[:max(0, len(r.stages)-1)] // the last one is this
 	switch {
 	case name == "":
-		r.problems = append(r.problems, problem{line, verb + " " + written + " names no image", "name a stage or an image"})
+		r.problems = append(r.problems, problem{line, verb + "=" + written + " names no image", "name a stage or an image"})
 	case later && !strings.ContainsAny(name, "/:@"): // a stage of whoever builds upon this image
-	case err == nil && (number < 0 || number >= len(r.stages)-1): // the last one is this
+	case err == nil && (number < 0 || number >= len(before)):
 		r.problems = append(r.problems, problem{line, fmt.Sprintf("%s=%d: there is no stage %d before this one", verb, number, number), "name the stage"})
-	case err != nil && !r.isStage(name):
+	case err != nil && !isStage(before, name):
 		r.refs = append(r.refs, reference{line, verb, name})
 	}
 }
 
-func (r *reading) isStage(name string) bool {
-	return slices.Contains(r.stages, strings.ToLower(name)) && name != ""
+func isStage(stages []string, name string) bool {
+	return name != "" && slices.Contains(stages, strings.ToLower(name))
 }

@@ -63,7 +63,7 @@ func (t *Tree) nearest(name string) []string {
 	var near []string
 	for _, candidate := range t.names() {
 		for ; candidate != ""; candidate = parentFolder(candidate) {
-			if distance(candidate) <= 1+len(name)/4 && !slices.Contains(near, candidate) {
+			if distance(candidate) <= 1+len(name)/3 && !slices.Contains(near, candidate) {
 				near = append(near, candidate)
 			}
 		}
