@@ -31,7 +31,7 @@ func (a Archive) writeBase(ctx context.Context, lock Lock, arch, file string) er
 	}
 	ctx, done := a.begin(ctx, "make the root file system of "+lock.Suite)
 	defer done()
-	work, err := os.MkdirTemp(a.Cache, "base-") // where packages can be linked to
+	work, err := os.MkdirTemp(a.cache(), "base-") // where packages can be linked to
 	if err != nil {
 		return fmt.Errorf("make a folder for packages: %w", err)
 	}

@@ -10,6 +10,7 @@ package debian
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,11 +23,11 @@ const (
 	LockFile = "debian.lock"
 )
 
-// Archive is Debian's archive as this machine reaches it. Only Cache is needed.
+// Archive is Debian's archive as this machine reaches it. Its zero value is ready to use.
 type Archive struct {
 	Mirror   string               // URL above debian and debian-security; empty is DefaultMirror
 	Snapshot string               // URL of a service that keeps what mirrors drop; empty is DefaultSnapshot
-	Cache    string               // folder for packages, named by their sha256
+	Cache    string               // folder for packages, named by their sha256; empty is slipway/debian in the user's cache folder
 	Keyring  string               // keys that sign the archive; empty is Debian's own
 	Timeout  time.Duration        // for one lock, fetch or root; 0 is 15 minutes
 	Say      func(message string) // progress; nil is none
@@ -67,7 +68,18 @@ func sortPackages(list []Package) {
 
 // Path is where the cache holds a package that was fetched.
 func (a Archive) Path(p Package) string {
-	return filepath.Join(a.Cache, "sha256", p.SHA256[:2], p.SHA256)
+	return filepath.Join(a.cache(), "sha256", p.SHA256[:2], p.SHA256)
+}
+
+func (a Archive) cache() string {
+	if a.Cache != "" {
+		return a.Cache
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "slipway", "debian")
 }
 
 func (a Archive) say(format string, args ...any) {

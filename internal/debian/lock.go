@@ -45,6 +45,12 @@ func (l Lock) Format(name string) []byte {
 	return out.Bytes()
 }
 
+// Same says whether two locks choose the same, whenever they were made.
+func (l Lock) Same(other Lock) bool {
+	return l.Suite == other.Suite && slices.Equal(l.Wanted, other.Wanted) &&
+		maps.EqualFunc(l.Packages, other.Packages, slices.Equal)
+}
+
 // ReadLock reads a debian.lock.
 func ReadLock(file string) (Lock, error) {
 	data, err := os.ReadFile(file)
