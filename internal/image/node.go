@@ -50,14 +50,15 @@ func (t *Tree) node(name string) *node {
 
 func (t *Tree) fill(n *node) error {
 	variants := t.variants(n.image.Name)
-	declared, err := t.declared(n.image.Name)
+	archs, err := t.declared(n.image.Name)
 	if err != nil {
 		return err
 	}
-	if len(declared) == 0 {
-		declared = undeclared(variants)
+	declared := len(archs) > 0
+	if !declared {
+		archs = undeclared(variants)
 	}
-	for _, arch := range declared {
+	for _, arch := range archs {
 		if err := t.serve(n, variants, arch); err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func (t *Tree) fill(n *node) error {
 	if n.image.Program, err = t.program(n); err != nil {
 		return err
 	}
-	if n.image.Program != "" && len(variants) == 1 && t.onScratch(n) {
+	if _, plain := variants[""]; plain && len(variants) == 1 && !declared && n.image.Program != "" && t.onScratch(n) {
 		if err := t.serve(n, variants, "arm64"); err != nil {
 			return err
 		}

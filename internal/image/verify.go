@@ -87,7 +87,7 @@ func (v *verification) reference(n *node, d *dockerfile, ref reference) (what, f
 	case ref.name == scratch:
 	case !ok && !pinned.MatchString(ref.name):
 		return named + " is neither an image of this tree nor pinned by digest",
-			fmt.Sprintf("write %s@sha256:DIGEST, where DIGEST is what `skopeo inspect --format '{{.Digest}}' docker://%s` says", undigested(ref.name), ref.name)
+			fmt.Sprintf("write what this prints: skopeo inspect --format '{{.Name}}@{{.Digest}}' docker://%s", undigested(ref.name))
 	case !ok:
 	case !exists:
 		return named + " is not there", v.tree.hint(parent)
@@ -99,7 +99,7 @@ func (v *verification) reference(n *node, d *dockerfile, ref reference) (what, f
 	return "", ""
 }
 
-// undigested is a reference without a digest that is no whole one.
+// undigested is a reference without what follows an "@".
 func undigested(name string) string {
 	name, _, _ = strings.Cut(name, "@")
 	return name
