@@ -17,9 +17,10 @@ import (
 
 // reference is a place where a Dockerfile names another image.
 type reference struct {
-	line int
-	verb string // FROM, COPY --from, RUN --mount=from
-	name string // with arguments in place
+	line    int
+	verb    string // FROM, COPY --from, RUN --mount=from
+	name    string // with arguments in place
+	written string
 }
 
 // dockerfile is what one Dockerfile says to one architecture.
@@ -140,7 +141,7 @@ func (r *reading) from(stage *instructions.Stage, line int) {
 		r.problems = append(r.problems, problem{line, "FROM " + stage.BaseName + " names no image",
 			"give the argument a default before the first FROM"})
 	case !isStage(r.stages, name):
-		r.refs = append(r.refs, reference{line, "FROM", name})
+		r.refs = append(r.refs, reference{line, "FROM", name, stage.BaseName})
 	}
 	r.begin(stage.Name)
 }
@@ -275,7 +276,7 @@ func (r *reading) refer(line int, verb, written string, later bool) {
 	case err == nil && (number < 0 || number >= len(before)):
 		r.problems = append(r.problems, problem{line, fmt.Sprintf("%s=%d: there is no stage %d before this one", verb, number, number), "name the stage"})
 	case err != nil && !isStage(before, name):
-		r.refs = append(r.refs, reference{line, verb, name})
+		r.refs = append(r.refs, reference{line, verb, name, written})
 	}
 }
 
