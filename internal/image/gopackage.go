@@ -34,7 +34,7 @@ func (t *Tree) goPackage(m *module, dir, arch string) (*goPackage, error) {
 	}
 	found, err := t.buildContext(m, arch).ImportDir(t.index.absolute(dir), 0)
 	if err != nil {
-		return nil, importError(dir, err)
+		return nil, t.importError(dir, err)
 	}
 	p := &goPackage{imports: found.Imports}
 	for _, name := range slices.Concat(found.GoFiles, found.SFiles, found.HFiles, found.SysoFiles) {
@@ -67,8 +67,8 @@ func (t *Tree) refuseSymlinks(files []string) error {
 	return nil
 }
 
-func importError(dir string, err error) error {
-	if _, none := errors.AsType[*build.NoGoError](err); none {
+func (t *Tree) importError(dir string, err error) error {
+	if _, none := errors.AsType[*build.NoGoError](err); none || !t.index.isFolder(dir) {
 		return fmt.Errorf("git tracks no Go file in %s that is compiled on Linux; is one to be added with git add %s?", dir, dir)
 	}
 	return err
@@ -78,7 +78,10 @@ func importError(dir string, err error) error {
 func (t *Tree) buildContext(m *module, arch string) *build.Context {
 	return &build.Context{
 		GOARCH: arch, GOOS: "linux", Compiler: "gc", ReleaseTags: m.release,
-		IsDir:     func(string) bool { return true },
+		IsDir: func(name string) bool {
+			info, err := os.Stat(name)
+			return err == nil && info.IsDir()
+		},
 		HasSubdir: func(string, string) (string, bool) { return "", false },
 		ReadDir: func(dir string) ([]fs.FileInfo, error) {
 			below, err := filepath.Rel(t.index.checkout, dir)
