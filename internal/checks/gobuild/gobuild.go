@@ -7,9 +7,9 @@ package gobuild
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,7 +55,7 @@ func Run(ctx context.Context, job checks.Job, opts Options) error {
 	if err != nil {
 		return err
 	}
-	b := builder{job: job, opts: opts, taken: map[string]string{}}
+	b := builder{job: job, opts: opts}
 	var suites []junit.Suite
 	for _, m := range modules {
 		suite := junit.Suite{Name: m.Name()}
@@ -68,9 +68,8 @@ func Run(ctx context.Context, job checks.Job, opts Options) error {
 }
 
 type builder struct {
-	job   checks.Job
-	opts  Options
-	taken map[string]string // file of a program → its package
+	job  checks.Job
+	opts Options
 }
 
 func (b builder) buildCase(ctx context.Context, m gotool.Module, p Platform) junit.Case {
@@ -105,8 +104,9 @@ func (b builder) build(ctx context.Context, m gotool.Module, p Platform) (findin
 	if err != nil || len(findings) > 0 || !b.opts.Binaries {
 		return findings, false, err
 	}
-	for _, program := range programs(packages) {
-		found, err := m.Findings(ctx, env, b.command(b.file(m, p, program), program)...)
+	names := programs(packages)
+	for _, program := range slices.Sorted(maps.Keys(names)) {
+		found, err := m.Findings(ctx, env, b.command(b.file(m, p, names[program]), program)...)
 		if err != nil {
 			return findings, false, err
 		}
@@ -127,31 +127,34 @@ func (b builder) command(output, pkg string) []string {
 	return slices.Concat([]string{"go", "build", "-trimpath"}, b.opts.Flags, []string{"-o", output, pkg})
 }
 
-func programs(packages []gotool.Package) []string {
-	var paths []string
-	for _, p := range packages {
-		if p.Name == "main" {
-			paths = append(paths, p.ImportPath)
-		}
-	}
-	return paths
-}
-
 var majorVersion = regexp.MustCompile(`/v\d+$`)
 
-// file is where a program goes: the name that go install would give it, or its
-// whole import path if another package has that name.
-func (b builder) file(m gotool.Module, p Platform, program string) string {
-	extension := ""
+// programs names the file of each program: as go install would, or by the whole
+// import path where several would get the same name.
+func programs(packages []gotool.Package) map[string]string {
+	byName := map[string][]string{}
+	for _, p := range packages {
+		if p.Name == "main" {
+			name := path.Base(majorVersion.ReplaceAllString(p.ImportPath, ""))
+			byName[name] = append(byName[name], p.ImportPath)
+		}
+	}
+	files := map[string]string{}
+	for name, paths := range byName {
+		for _, p := range paths {
+			files[p] = name
+			if len(paths) > 1 {
+				files[p] = strings.ReplaceAll(p, "/", "_")
+			}
+		}
+	}
+	return files
+}
+
+// file is where a program of a module goes.
+func (b builder) file(m gotool.Module, p Platform, name string) string {
 	if p.OS == "windows" {
-		extension = ".exe"
+		name += ".exe"
 	}
-	folder := filepath.Join(b.job.Output, "bin", p.OS+"_"+p.Arch)
-	file := filepath.Join(folder, path.Base(majorVersion.ReplaceAllString(program, ""))+extension)
-	id := m.Folder + " " + program
-	if owner, taken := b.taken[file]; taken && owner != id {
-		file = filepath.Join(folder, strings.ReplaceAll(program, "/", "_")+extension)
-	}
-	b.taken[file] = id
-	return file
+	return b.job.Path(m.Folder, path.Join("bin", p.OS+"_"+p.Arch, name))
 }

@@ -94,22 +94,37 @@ func runGofmt(ctx context.Context, m gotool.Module, files []string) (diff []byte
 	return out.Bytes(), findings, nil
 }
 
-var hunk = regexp.MustCompile(`(?m)^@@ -(\d+)`)
-
 // unformatted makes a finding of each file's part of a diff. gofmt begins a part
 // with a line "diff a.go.orig a.go".
 func unformatted(m gotool.Module, diff string) []checks.Finding {
 	var findings []checks.Finding
 	for part := range strings.SplitSeq("\n"+diff, "\ndiff ") {
-		names, _, ok := strings.Cut(part, ".orig ")
+		name, _, ok := strings.Cut(part, ".orig ")
 		if !ok {
 			continue
 		}
-		f := checks.Finding{File: checks.Relative(m.Root, m.Dir(), names), Message: "it is not as gofmt formats it\ndiff " + part}
-		if match := hunk.FindStringSubmatch(part); match != nil {
-			f.Line, _ = strconv.Atoi(match[1])
-		}
-		findings = append(findings, f)
+		findings = append(findings, checks.Finding{
+			File: checks.Relative(m.Root, m.Dir(), name), Line: firstChange(part),
+			Message: "it is not as gofmt formats it\ndiff " + part,
+		})
 	}
 	return findings
+}
+
+var hunk = regexp.MustCompile(`(?m)^@@ -(\d+).*\n`)
+
+// firstChange is the line of the file at which a diff first wants another one.
+func firstChange(diff string) int {
+	match := hunk.FindStringSubmatchIndex(diff)
+	if match == nil {
+		return 0
+	}
+	line, _ := strconv.Atoi(diff[match[2]:match[3]])
+	for text := range strings.Lines(diff[match[1]:]) {
+		if !strings.HasPrefix(text, " ") {
+			break
+		}
+		line++
+	}
+	return line
 }

@@ -73,7 +73,7 @@ func (r *results) testCase(p *tested, name string) junit.Case {
 	case "fail":
 		c.Failure = r.message(folder, t.output.String())
 	default:
-		c.Failure = r.message(folder, t.output.String()+"the test had begun and never ended\n")
+		c.Failure = r.message(folder, "the test began and never ended\n"+t.output.String())
 	}
 	return c
 }

@@ -22,7 +22,9 @@ func GoBuild(env cli.Env) *cobra.Command {
 		Long: `Build all packages of every module of a checkout for several platforms.
 
 junit_gobuild.xml has a case for each platform. With --output-binaries the
-programs are in bin/OS_ARCH/. What follows -- is handed to go build.`,
+programs are in bin/OS_ARCH/, those of a module in a folder below a folder of that
+name; programs of one name are called by their whole import paths. What follows
+-- is handed to go build.`,
 		Example: `  gobuild
   gobuild --platforms linux/amd64,linux/arm64,windows/amd64 --output-binaries --output out -- -ldflags '-s -w'`,
 		RunE: func(c *cobra.Command, args []string) error {
