@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/testkit/need"
 )
 
@@ -156,7 +155,7 @@ func TestBaseTwice(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
 	need.Tool(t, "mmdebstrap", "mmdebstrap")
-	input, err := Archive{}.Input(image.Image{Name: "debian/bookworm", Folder: bookworm})
+	input, err := Archive{}.Input("debian/bookworm", bookworm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +187,9 @@ func TestBaseTwice(t *testing.T) {
 		if !strings.Contains(sources, want) {
 			t.Errorf("sources.list does not name %s:\n%s", want, sources)
 		}
+	}
+	if want := "localhost\n\n-rw-r--r-- 0:0"; !strings.HasPrefix(first["./etc/hostname"], want) {
+		t.Errorf("/etc/hostname is this machine's: %q", first["./etc/hostname"])
 	}
 	if !strings.HasPrefix(first["./bin"], "usr/bin\n") {
 		t.Errorf("/bin is %.40q, want a link", first["./bin"])
@@ -239,7 +241,7 @@ func TestPackages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	input, err := archive.Input(image.Image{Name: "tools", Folder: folder})
+	input, err := archive.Input("tools", folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +263,7 @@ func TestPackages(t *testing.T) {
 }
 
 func TestNoInput(t *testing.T) {
-	input, err := Archive{}.Input(image.Image{Name: "tools", Folder: t.TempDir()})
+	input, err := Archive{}.Input("tools", t.TempDir())
 	if input != nil || err != nil {
 		t.Errorf("an image without debian.yaml: got %v, %v", input, err)
 	}

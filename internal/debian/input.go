@@ -7,30 +7,32 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"slipway.dev/slipway/internal/image"
-	"slipway.dev/slipway/internal/image/build"
 )
 
-// input is what locked packages put into a build context.
-type input struct {
+// Input is what an image's locked packages put into its build context: the root file
+// system of a base, or packages to install.
+type Input struct {
 	archive Archive
 	name    string // the image's
 }
 
-// Input says what the image's locked packages put into its context: the root file
-// system of a base, or packages to install; nil if it has no debian.yaml.
-func (a Archive) Input(img image.Image) (build.Input, error) {
-	_, err := os.Stat(filepath.Join(img.Folder, SpecFile))
+// Input is the input of the image called name in folder, or nil if the folder has no
+// debian.yaml.
+func (a Archive) Input(name, folder string) (*Input, error) {
+	_, err := os.Stat(filepath.Join(folder, SpecFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return input{archive: a, name: img.Name}, err
+	if err != nil {
+		return nil, fmt.Errorf("find the packages of %s: %w", name, err)
+	}
+	return &Input{archive: a, name: name}, nil
 }
 
-// Write writes the input into dir. Specification and lock are read from there too:
-// a context holds tracked files only, so nothing gets in that the tag does not cover.
-func (i input) Write(ctx context.Context, arch, dir string) error {
+// Write writes the input for an architecture, which Go calls arch, into dir. What is
+// wanted and locked is read from there too: a context holds tracked files only, so
+// nothing gets in that the image's tag does not cover.
+func (i *Input) Write(ctx context.Context, arch, dir string) error {
 	arch = debianArch(arch)
 	spec, err := ReadSpec(filepath.Join(dir, SpecFile))
 	if err != nil {
