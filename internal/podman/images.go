@@ -96,6 +96,17 @@ func (p *Podman) listImages(ctx context.Context) (Storage, error) {
 	return images, nil
 }
 
+// Pull makes an image of others be in the storage, which its digest names.
+func (p *Podman) Pull(ctx context.Context, name, arch string) error {
+	if _, err := p.Output(ctx, "image", "exists", name); err == nil {
+		return nil
+	}
+	if _, err := p.Output(ctx, "pull", "--quiet", "--platform", "linux/"+arch, name); err != nil {
+		return explainFull(fmt.Errorf("pull %s: %w", name, err), p.root())
+	}
+	return nil
+}
+
 // Tag gives the image that has the name or ID image further names.
 func (p *Podman) Tag(ctx context.Context, image string, names ...string) error {
 	if _, err := p.Output(ctx, append([]string{"tag", image}, names...)...); err != nil {

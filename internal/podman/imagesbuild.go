@@ -26,7 +26,8 @@ type Build struct {
 
 // What podman build leaves in the scratch folder.
 const (
-	buildLog       = "log"
+	BuildLog = "log" // all that podman build printed
+
 	buildImageID   = "id"
 	buildTemporary = "tmp"
 )
@@ -55,7 +56,7 @@ func (p *Podman) Build(ctx context.Context, b Build) (id string, err error) {
 // runBuild runs podman build with a pipe of ours for its log: a RUN that outlives
 // a killed podman holds the pipe open, and must not hold us.
 func (p *Podman) runBuild(ctx context.Context, b Build) error {
-	log, err := os.Create(filepath.Join(b.Scratch, buildLog))
+	log, err := os.Create(filepath.Join(b.Scratch, BuildLog))
 	if err != nil {
 		return fmt.Errorf("build %s: %w", b.Name, err)
 	}
@@ -111,7 +112,7 @@ func buildError(b Build, err error) error {
 	if errors.As(err, &failed) {
 		err = failed.Err // the command line is of no use to whoever wrote the Dockerfile
 	}
-	data, readErr := os.ReadFile(filepath.Join(b.Scratch, buildLog))
+	data, readErr := os.ReadFile(filepath.Join(b.Scratch, BuildLog))
 	if readErr != nil || len(data) == 0 {
 		return fmt.Errorf("podman build: %w", err)
 	}

@@ -74,7 +74,7 @@ var stageID = regexp.MustCompile(`(?m)^--> ([0-9a-f]{11,64})$`)
 // removeStages removes the images that the build made and that have no name. One
 // that another build uses stays: that one removes it.
 func (p *Podman) removeStages(ctx context.Context, scratch string) error {
-	log, err := os.ReadFile(filepath.Join(scratch, buildLog))
+	log, err := os.ReadFile(filepath.Join(scratch, BuildLog))
 	if err != nil {
 		return nil // killed before it said anything
 	}
