@@ -65,6 +65,16 @@ func Misuse(format string, args ...any) error {
 	return &UsageError{fmt.Errorf(format, args...)}
 }
 
+// ExitError is a failure with an exit code of its own, for a command that passes on
+// how something else ended.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string { return e.Err.Error() }
+func (e *ExitError) Unwrap() error { return e.Err }
+
 // Interrupted is the cause of a context that a signal ended.
 type Interrupted struct{ Signal os.Signal }
 
@@ -103,8 +113,12 @@ func Run(ctx context.Context, env Env, command *cobra.Command) int {
 	}
 	fmt.Fprintf(env.Stderr, "%s: %v\n", called.CommandPath(), err)
 	var usage *UsageError
-	if errors.As(err, &usage) {
+	var exit *ExitError
+	switch {
+	case errors.As(err, &usage):
 		return ExitMisused
+	case errors.As(err, &exit):
+		return exit.Code
 	}
 	return ExitFailed
 }

@@ -34,6 +34,8 @@ func TestRunExits(t *testing.T) {
 		{"failed", errors.New("no luck"), []string{"noun", "verb"}, ExitFailed, "program noun verb: no luck\n"},
 		{"misused", Misuse("wrong: %w", errors.New("no luck")), []string{"noun", "verb"}, ExitMisused, "wrong: no luck"},
 		{"wrapped misuse", fmt.Errorf("target: %w", Misuse("wrong")), []string{"noun", "verb"}, ExitMisused, "target: wrong"},
+		{"a code of its own", fmt.Errorf("job: %w", &ExitError{124, errors.New("timeout")}), []string{"noun", "verb"}, 124, "program noun verb: job: timeout\n"},
+		{"misuse goes before", &ExitError{124, Misuse("wrong")}, []string{"noun", "verb"}, ExitMisused, "wrong"},
 		{"unknown flag", nil, []string{"noun", "verb", "--colour"}, ExitMisused, "see `program noun verb --help`"},
 		{"bad value", nil, []string{"noun", "verb", "--number", "x"}, ExitMisused, "see `program noun verb --help`"},
 		{"argument", nil, []string{"noun", "verb", "x"}, ExitMisused, `unexpected argument "x"`},
