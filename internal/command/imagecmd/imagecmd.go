@@ -22,6 +22,9 @@ func Group(env cli.Env) *cobra.Command {
 		imageList(env),
 		imageTag(env),
 		imageGraph(env),
+		imageBuild(env),
+		imageLoad(env),
+		imagePush(env),
 		imageVerify(env),
 	)
 }
