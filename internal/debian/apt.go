@@ -23,9 +23,6 @@ type apt struct {
 	mirror string
 }
 
-// archives are the two that a suite's packages come from, as folders of a mirror.
-var archives = []string{"debian", "debian-security"}
-
 // sources are the lines of a suite's archives: with its security updates, if it is
 // one that gets them.
 func sources(mirror, keyring, suite string) []string {

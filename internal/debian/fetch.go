@@ -58,6 +58,9 @@ func (a Archive) fetchOne(ctx context.Context, p Package, snapshot time.Time) er
 	var errs []error
 	for _, place := range a.places(p, snapshot) {
 		err := a.download(ctx, p, place)
+		if _, answered := errors.AsType[answer](err); err != nil && !answered {
+			err = a.download(ctx, p, place) // what fails in the middle mostly works again
+		}
 		if err == nil {
 			return nil
 		}
@@ -69,16 +72,19 @@ func (a Archive) fetchOne(ctx context.Context, p Package, snapshot time.Time) er
 	return fmt.Errorf("fetch package %s: %w", p, errors.Join(errs...))
 }
 
-// places are the URLs that may have the package, best first. The mirror stands there
-// twice, since what fails in the middle of a transfer mostly works again.
+// answer is what a server says instead of the package.
+type answer string
+
+func (a answer) Error() string { return string(a) }
+
+// places are the URLs that may have the package, best first.
 func (a Archive) places(p Package, snapshot time.Time) []string {
-	mirror := a.mirror() + escaped(p.Pool)
 	archive, rest, _ := strings.Cut(p.Pool, "/")
 	service := strings.TrimSuffix(cmp.Or(a.Snapshot, DefaultSnapshot), "/")
 	at := func(t time.Time) string {
 		return service + "/archive/" + archive + "/" + t.UTC().Format(stamp) + escaped(rest)
 	}
-	return []string{mirror, mirror, at(snapshot), at(snapshot.Add(settling))}
+	return []string{a.mirror() + escaped(p.Pool), at(snapshot), at(snapshot.Add(settling))}
 }
 
 func escaped(path string) string { return (&url.URL{Path: "/" + path}).EscapedPath() }
@@ -118,7 +124,7 @@ func (a Archive) transfer(ctx context.Context, w io.Writer, p Package, from stri
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
+		return answer(response.Status)
 	}
 	hash := sha256.New()
 	body := io.LimitReader(response.Body, p.Size+1)
