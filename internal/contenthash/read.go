@@ -1,9 +1,9 @@
 package contenthash
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -39,23 +39,50 @@ func IsMissing(err error) bool {
 // readRegular takes the executable bit from the file that it reads, not from the
 // name, and git's meaning of it: the owner's.
 func readRegular(name string) (File, error) {
-	f, err := os.Open(name)
+	f, info, err := open(name)
 	if err != nil {
 		return File{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return File{}, err
-	}
-	file := File{Kind: Regular, Executable: info.Mode()&0o100 != 0}
+	file := File{Kind: Regular, Executable: executable(info)}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return File{}, fmt.Errorf("read %s: %w", name, err)
+	buffer := make([]byte, min(info.Size()+1, 64<<10)) // io.Copy's own would be the most of what reading a small file costs
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, buffer); err != nil {
+		return File{}, err
 	}
 	sum.Sum(file.Digest[:0])
 	return file, nil
 }
+
+// ReadContent reads a regular file, following symlinks, and returns its bytes too,
+// for those who need both.
+func ReadContent(name string) (File, []byte, error) {
+	f, info, err := open(name)
+	if err != nil {
+		return File{}, nil, err
+	}
+	defer f.Close()
+	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if _, err := data.ReadFrom(f); err != nil {
+		return File{}, nil, err
+	}
+	return File{Kind: Regular, Executable: executable(info), Digest: DigestOf(data.Bytes())}, data.Bytes(), nil
+}
+
+func open(name string) (*os.File, fs.FileInfo, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+func executable(info fs.FileInfo) bool { return info.Mode()&0o100 != 0 }
 
 func readSymlink(name string) (File, error) {
 	text, err := os.Readlink(name)

@@ -1,17 +1,16 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"go/build"
+	"io"
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"slipway.dev/slipway/internal/contenthash"
 )
 
 // goPackage is what is compiled of one folder.
@@ -21,7 +20,7 @@ type goPackage struct {
 }
 
 // architectureTags are the build tags that tell one architecture from another.
-var architectureTags = []string{"386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x", "unix"}
+var architectureTags = []string{"386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"}
 
 // goPackage reads the package in a folder for an architecture, once; and once for
 // all if none of its files cares.
@@ -41,30 +40,12 @@ func (t *Tree) goPackage(m *module, dir, arch string) (*goPackage, error) {
 		p.files = append(p.files, path.Join(dir, name))
 	}
 	p.files = append(p.files, t.embedded(dir, found.EmbedPatterns)...)
-	if err := t.refuseSymlinks(p.files); err != nil {
-		return nil, err
-	}
 	key := packageKey{dir, arch}
 	if !slices.ContainsFunc(found.AllTags, func(tag string) bool { return slices.Contains(architectureTags, tag) }) {
 		key.arch = ""
 	}
 	m.packages[key] = p
 	return p, nil
-}
-
-// refuseSymlinks keeps the compiler from reading what the tag does not cover.
-func (t *Tree) refuseSymlinks(files []string) error {
-	for _, name := range files {
-		e, _ := t.index.find(name)
-		file, _, err := t.index.read(e)
-		if err != nil {
-			return err
-		}
-		if file.Kind == contenthash.Symlink {
-			return fmt.Errorf("%s is a symlink, whose target the tag would not cover; put the file itself there", name)
-		}
-	}
-	return nil
 }
 
 func (t *Tree) importError(dir string, err error) error {
@@ -84,23 +65,24 @@ func (t *Tree) buildContext(m *module, arch string) *build.Context {
 		},
 		HasSubdir: func(string, string) (string, bool) { return "", false },
 		ReadDir: func(dir string) ([]fs.FileInfo, error) {
-			below, err := filepath.Rel(t.index.checkout, dir)
-			if err != nil {
-				return nil, err
-			}
-			return t.tracked(filepath.ToSlash(below)), nil
+			return t.tracked(t.index.relative(dir)), nil
+		},
+		OpenFile: func(name string) (io.ReadCloser, error) {
+			data, err := t.index.source(t.index.relative(name))
+			return io.NopCloser(bytes.NewReader(data)), err
 		},
 	}
 }
 
-// tracked are the regular files right in a folder that git tracks.
+// tracked are the files right in a folder that git tracks and that a compiler may
+// read; tests would double the work.
 func (t *Tree) tracked(dir string) []fs.FileInfo {
 	if dir == "." {
 		dir = ""
 	}
 	var infos []fs.FileInfo
 	for _, e := range t.index.below(dir) {
-		if strings.Contains(strings.TrimPrefix(e.path, dir+"/"), "/") {
+		if strings.Contains(strings.TrimPrefix(e.path, dir+"/"), "/") || strings.HasSuffix(e.path, "_test.go") {
 			continue
 		}
 		if info, err := os.Lstat(t.index.absolute(e.path)); err == nil && !info.IsDir() {

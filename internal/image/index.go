@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -116,6 +117,21 @@ func (x *index) readAnew(e entry) (contenthash.File, bool, error) {
 	return file, ok, nil
 }
 
+// source reads a regular file and its bytes, so that what is parsed is what counts.
+func (x *index) source(name string) ([]byte, error) {
+	info, err := os.Lstat(x.absolute(name))
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("%s is a symlink, whose target the tag would not cover; put the file itself there", name)
+	}
+	file, data, err := contenthash.ReadContent(x.absolute(name))
+	file.Path = name
+	x.files[name] = readFile{file, err == nil, err}
+	return data, err
+}
+
 // isFolder says whether a path is a folder that no symlink leads to: what lies
 // behind a symlink is not what git tracks.
 func (x *index) isFolder(name string) bool {
@@ -129,6 +145,11 @@ func (x *index) isFolder(name string) bool {
 		x.folders[name] = is
 	}
 	return is
+}
+
+// relative is what absolute makes a path of.
+func (x *index) relative(name string) string {
+	return filepath.ToSlash(strings.TrimPrefix(strings.TrimPrefix(name, x.checkout), string(filepath.Separator)))
 }
 
 func (x *index) absolute(name string) string {

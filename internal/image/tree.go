@@ -39,6 +39,11 @@ func Open(ctx context.Context, config Config) (*Tree, error) {
 	if config.Folder == "." {
 		config.Folder = ""
 	}
+	checkout, err := filepath.Abs(config.Checkout)
+	if err != nil {
+		return nil, fmt.Errorf("find the checkout: %w", err)
+	}
+	config.Checkout = checkout
 	index, err := readIndex(ctx, config.Checkout)
 	if err != nil {
 		return nil, err
