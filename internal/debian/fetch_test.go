@@ -61,6 +61,22 @@ func firstThen(first, then http.HandlerFunc) http.HandlerFunc {
 
 func stalls(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
+// stallsInside sends the beginning, and then nothing.
+func stallsInside(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, helloText[:5])
+	_ = http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
+// dribbles takes longer than the archive's patience, but never stops for as long.
+func dribbles(w http.ResponseWriter, _ *http.Request) {
+	for _, letter := range helloText {
+		fmt.Fprint(w, string(letter))
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // archiveOf is an archive of which mirror and snapshot service are these handlers.
 func archiveOf(t *testing.T, serve map[string]http.HandlerFunc) Archive {
 	t.Helper()
@@ -91,6 +107,8 @@ func TestFetch(t *testing.T) {
 		{"mirror cuts it short once", map[string]http.HandlerFunc{onMirror: firstThen(serveCut, good)}, nil},
 		{"mirror has other bytes", map[string]http.HandlerFunc{onMirror: serveText(strings.ToUpper(helloText)), inSnapshot: good}, nil},
 		{"mirror stalls", map[string]http.HandlerFunc{onMirror: stalls, inSnapshot: good}, nil},
+		{"mirror stalls in the middle", map[string]http.HandlerFunc{onMirror: stallsInside, inSnapshot: good}, nil},
+		{"mirror is slow", map[string]http.HandlerFunc{onMirror: dribbles}, nil},
 		{"nobody has it", nil, []string{"fetch package hello 1:2.10-3 (amd64)", onMirror, inSnapshot, dayAfter, "404 Not Found"}},
 		{"cut short everywhere", map[string]http.HandlerFunc{onMirror: serveCut, inSnapshot: serveCut}, []string{onMirror + ": unexpected EOF"}},
 		{"other bytes everywhere", map[string]http.HandlerFunc{onMirror: serveText(strings.ToUpper(helloText))}, []string{"it has sha256", "the lock says"}},
