@@ -38,4 +38,6 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
+include images/Makefile
+
 .PHONY: help build setup demo test fuzz bench lint docs clean
