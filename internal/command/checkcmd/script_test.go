@@ -1,7 +1,7 @@
 package checkcmd
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -74,16 +74,21 @@ func goProgram(t *testing.T) string {
 // staticcheckFolder holds the staticcheck of images/gocheck, whose version must be
 // the one that gocheck tells people to install.
 func staticcheckFolder(t *testing.T) string {
-	input, err := gotools.Read(filepath.Join("..", "..", "..", "images", "gocheck"))
+	file := filepath.Join("..", "..", "..", "images", "gocheck", gotools.File)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools, err := gotools.Parse(file, bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "honnef.co/go/tools/cmd/staticcheck@" + gocheck.StaticcheckVersion
-	if !slices.ContainsFunc(input.Tools.Programs, func(l gotools.Line) bool { return l.Value == want }) {
-		t.Errorf("images/gocheck/go.tools has %v, gocheck says to install %s", input.Tools.Programs, want)
+	if !slices.ContainsFunc(tools.Programs, func(l gotools.Line) bool { return l.Value == want }) {
+		t.Errorf("%s has %v, gocheck says to install %s", file, tools.Programs, want)
 	}
 	dir := t.TempDir()
-	if err := input.Write(context.Background(), runtime.GOARCH, dir); err != nil {
+	if err := tools.Write(t.Context(), runtime.GOARCH, dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "bin")

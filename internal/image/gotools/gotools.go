@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,48 +14,65 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/image/build"
 	"slipway.dev/slipway/internal/progress"
 )
 
 // Timeout bounds what one line asks for: a download of some 70 MB, or a compilation.
 const Timeout = 20 * time.Minute
 
-// Input puts what a folder's go.tools asks for into a build context.
-type Input struct {
-	Tools Tools
-	Say   func(message string) // told that something takes long; nil is nobody
+// input is what the go.tools of an image puts into its build context.
+type input struct {
+	image image.Image
+	say   func(message string)
 }
 
-// Read reads the go.tools of an image's folder. The error is fs.ErrNotExist if it
-// has none.
-func Read(folder string) (*Input, error) {
-	path := filepath.Join(folder, File)
-	f, err := os.Open(path)
+// Find finds what the go.tools of an image puts into its context: nothing if it has
+// none. say is told of what takes long; nil is nobody.
+func Find(say func(message string)) build.Find {
+	return func(img image.Image) (build.Input, error) {
+		_, err := os.Stat(filepath.Join(img.Folder, File))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return input{img, say}, err
+	}
+}
+
+// Write writes the tools into dir. The file is read from there too: a context holds
+// tracked files only, so nothing gets in that the tag does not cover.
+func (i input) Write(ctx context.Context, arch, dir string) error {
+	path := filepath.Join(i.image.Folder, File)
+	f, err := os.Open(filepath.Join(dir, File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not tracked; run: git add %s", path, path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", File, err)
+		return err
 	}
 	defer f.Close()
 	tools, err := Parse(path, f)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &Input{Tools: tools}, nil
+	return tools.Write(ctx, arch, dir, i.say)
 }
 
 // Write writes the toolchain into go/ and the programs into bin/ of a folder, for
 // Linux on arch (amd64, arm64). What it downloads and compiles stays in Go's own
 // caches.
-func (in *Input) Write(ctx context.Context, arch, contextDir string) error {
-	if line := in.Tools.Toolchain; line.Value != "" {
-		if err := in.step(ctx, line, func(ctx context.Context) error {
-			return writeToolchain(ctx, line.Value, arch, filepath.Join(contextDir, "go"))
+func (t Tools) Write(ctx context.Context, arch, dir string, say func(message string)) error {
+	if line := t.Toolchain; line.Value != "" {
+		if err := step(ctx, say, line, func(ctx context.Context) error {
+			return writeToolchain(ctx, line.Value, arch, filepath.Join(dir, "go"))
 		}); err != nil {
 			return err
 		}
 	}
-	for _, line := range in.Tools.Programs {
-		if err := in.step(ctx, line, func(ctx context.Context) error {
-			return writeProgram(ctx, in.Tools.compiler(), line.Value, arch, filepath.Join(contextDir, "bin"))
+	for _, line := range t.Programs {
+		if err := step(ctx, say, line, func(ctx context.Context) error {
+			return writeProgram(ctx, t.compiler(), line.Value, arch, filepath.Join(dir, "bin"))
 		}); err != nil {
 			return err
 		}
@@ -63,10 +81,10 @@ func (in *Input) Write(ctx context.Context, arch, contextDir string) error {
 }
 
 // step does what a line asks for, within Timeout.
-func (in *Input) step(ctx context.Context, line Line, do func(context.Context) error) error {
+func step(ctx context.Context, say func(string), line Line, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, Timeout, fmt.Errorf("not done within %s", Timeout))
 	defer cancel()
-	defer progress.Watch(15*time.Second, line.Value, in.Say)()
+	defer progress.Watch(15*time.Second, line.Value, say)()
 	if err := do(ctx); err != nil {
 		return fmt.Errorf("%s: %s: %w", line.Place, line.Value, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/testkit/need"
 )
 
@@ -66,7 +67,7 @@ func write(t *testing.T, text, arch, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&Input{Tools: tools}).Write(t.Context(), arch, dir); err != nil {
+	if err := tools.Write(t.Context(), arch, dir, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -183,10 +184,35 @@ func TestWriteNamesTheLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = (&Input{Tools: tools}).Write(t.Context(), "amd64", t.TempDir())
+		err = tools.Write(t.Context(), "amd64", t.TempDir(), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want an error that begins with %q", text, err, want)
 		}
-		t.Log(err)
+	}
+}
+
+// What is not tracked is not in a context, and must not get into an image.
+func TestFindReadsTheContext(t *testing.T) {
+	folder, dir := t.TempDir(), t.TempDir()
+	find := Find(nil)
+	if input, err := find(image.Image{Folder: folder}); input != nil || err != nil {
+		t.Errorf("an image without a go.tools: %v, %v", input, err)
+	}
+	path := filepath.Join(folder, File)
+	if err := os.WriteFile(path, []byte("toolchain go1.26.8\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	input, err := find(image.Image{Folder: folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := input.Write(t.Context(), "amd64", dir); err == nil || !strings.Contains(err.Error(), path+" is not tracked") {
+		t.Errorf("a go.tools that is not tracked: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, File), []byte("nonsense\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := input.Write(t.Context(), "amd64", dir); err == nil || !strings.HasPrefix(err.Error(), path+":1: ") {
+		t.Errorf("the context's go.tools is bad: %v", err)
 	}
 }
