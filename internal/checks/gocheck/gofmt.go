@@ -57,15 +57,22 @@ func (c Checkout) owners() [][]string {
 		if path.Ext(file) != ".go" || gotool.Ignored(file) || gotool.Generated(filepath.Join(c.Job.Root, file)) {
 			continue
 		}
-		best, length := 0, -1
-		for i, m := range c.Modules {
-			if l := len(m.Folder); l > length && (m.Folder == "." || strings.HasPrefix(file, m.Folder+"/")) {
-				best, length = i, l
-			}
-		}
-		owned[best] = append(owned[best], relativeTo(c.Modules[best].Folder, file))
+		m := c.owner(file)
+		owned[m] = append(owned[m], relativeTo(c.Modules[m].Folder, file))
 	}
 	return owned
+}
+
+// owner is the innermost module that a file is in, or the first if it is in none.
+func (c Checkout) owner(file string) int {
+	best, length := 0, -1
+	for i, m := range c.Modules {
+		folder := strings.TrimPrefix(m.Folder+"/", "./")
+		if strings.HasPrefix(file, folder) && len(folder) > length {
+			best, length = i, len(folder)
+		}
+	}
+	return best
 }
 
 // relativeTo names a file as seen from a folder, both seen from the root.

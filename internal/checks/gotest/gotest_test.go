@@ -59,6 +59,26 @@ func TestEventsInPieces(t *testing.T) {
 	}
 }
 
+// With -count a test runs again under its name; one run that passes hides no other.
+func TestRunsOfOneTestAreSeveral(t *testing.T) {
+	const one = `{"Action":"run","Package":"m/p","Test":"T"}` + "\n"
+	const two = `{"Action":"%s","Package":"m/p","Test":"T"}` + "\n"
+	for _, verdicts := range [][]string{{"pass", "fail"}, {"fail", "pass"}, {"pass", ""}} {
+		text := ""
+		for _, v := range verdicts {
+			text += one
+			if v != "" {
+				text += fmt.Sprintf(two, v)
+			}
+		}
+		r, _ := feed(text, 1000)
+		suite := r.suites(nil)[0]
+		if len(suite.Cases) != 2 || suite.Failed() != 1 {
+			t.Errorf("%q: %+v", verdicts, suite)
+		}
+	}
+}
+
 // However much a test prints, what is kept is bounded, and the log has it all.
 func TestHugeOutputIsBounded(t *testing.T) {
 	var text strings.Builder

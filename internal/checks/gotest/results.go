@@ -29,17 +29,18 @@ type results struct {
 // tested is one package.
 type tested struct {
 	path    string
-	tests   map[string]*test
-	order   []string // tests in the order in which they began
+	tests   []*test          // in the order in which they began
+	latest  map[string]*test // by name; with -count there are several of one name
 	output  checks.Clipped
 	build   string // the build that failed
 	action  string // how the package ended; empty if it did not
 	elapsed time.Duration
 }
 
-// test is one test or subtest.
+// test is one run of a test or subtest.
 type test struct {
-	action  string
+	name    string
+	action  string // how it ended; empty if it did not
 	elapsed time.Duration
 	output  *checks.Clipped // nil once the test has passed
 }
@@ -77,7 +78,7 @@ func (r *results) add(ev event) {
 
 func (r *results) pkg(path string) *tested {
 	if r.packages[path] == nil {
-		r.packages[path] = &tested{path: path, tests: map[string]*test{}, output: checks.Clipped{Max: checks.MaxText}}
+		r.packages[path] = &tested{path: path, latest: map[string]*test{}, output: checks.Clipped{Max: checks.MaxText}}
 	}
 	return r.packages[path]
 }
@@ -95,25 +96,25 @@ func (r *results) addPackage(p *tested, ev event) {
 // line is what a package's end is worth in the job's log.
 func (p *tested) line() string {
 	verdict := map[string]string{"pass": "ok  ", "fail": "FAIL", "skip": "?   "}[p.action]
-	return fmt.Sprintf("%s %s %d tests %.2fs", verdict, p.path, len(p.order), p.elapsed.Seconds())
+	return fmt.Sprintf("%s %s %d tests %.2fs", verdict, p.path, len(p.tests), p.elapsed.Seconds())
 }
 
 func (p *tested) add(ev event) {
-	t := p.tests[ev.Test]
-	if t == nil {
-		t = &test{output: &checks.Clipped{Max: checks.MaxText}}
-		p.tests[ev.Test], p.order = t, append(p.order, ev.Test)
+	t := p.latest[ev.Test]
+	if t == nil || ev.Action == "run" {
+		t = &test{name: ev.Test, output: &checks.Clipped{Max: checks.MaxText}}
+		p.tests, p.latest[ev.Test] = append(p.tests, t), t
 	}
 	switch ev.Action {
 	case "output":
 		if t.output != nil && !strings.HasPrefix(ev.Output, "=== ") {
 			_, _ = io.WriteString(t.output, ev.Output)
 		}
-	case "pass", "fail", "skip":
+	case "pass":
+		t.output = nil // the log has it
+		fallthrough
+	case "fail", "skip":
 		t.action, t.elapsed = ev.Action, duration(ev.Elapsed)
-		if t.action == "pass" {
-			t.output = nil // the log has it
-		}
 	}
 }
 

@@ -34,15 +34,15 @@ func (r *results) suites(failed error) []junit.Suite {
 
 func (r *results) suite(p *tested, failed error) junit.Suite {
 	suite := junit.Suite{Name: p.path}
-	for _, name := range p.order {
-		suite.Cases = append(suite.Cases, r.testCase(p, name))
+	for _, t := range p.tests {
+		suite.Cases = append(suite.Cases, r.testCase(p, t))
 	}
 	switch {
 	case p.action == "" && failed != nil:
 		suite.Cases = append(suite.Cases, r.packageCase(p, "the package did not finish: "+firstLine(failed.Error())+"\n"))
 	case p.action == "fail" && suite.Failed() == 0:
 		suite.Cases = append(suite.Cases, r.packageCase(p, ""))
-	case len(p.order) == 0:
+	case len(p.tests) == 0:
 		suite.Cases = append(suite.Cases, junit.Case{Name: "package", Class: p.path, Skipped: &junit.Message{Line: "no tests ran"}})
 	}
 	return suite
@@ -62,9 +62,8 @@ func (r *results) packageCase(p *tested, why string) junit.Case {
 	return junit.Case{Name: "package", Class: p.path, Time: p.elapsed, Failure: r.message(r.folders[p.path], text)}
 }
 
-func (r *results) testCase(p *tested, name string) junit.Case {
-	t := p.tests[name]
-	c := junit.Case{Name: name, Class: p.path, Time: t.elapsed}
+func (r *results) testCase(p *tested, t *test) junit.Case {
+	c := junit.Case{Name: t.name, Class: p.path, Time: t.elapsed}
 	folder := r.folders[p.path]
 	switch t.action {
 	case "pass":

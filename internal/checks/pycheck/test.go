@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -125,18 +126,28 @@ func (c Checkout) unittest(ctx context.Context) ([]junit.Suite, error) {
 	if failed != nil {
 		failed = errors.Join(failed, errors.New(log))
 	}
+	suite, err := readUnittests(&out)
+	return bounded([]junit.Suite{suite}), errors.Join(failed, err)
+}
+
+// readUnittests reads what unittests.py reports, whose last line says that it is.
+func readUnittests(report io.Reader) (junit.Suite, error) {
 	suite := junit.Suite{Name: "unittest"}
-	for decoder := json.NewDecoder(&out); decoder.More(); {
+	for decoder := json.NewDecoder(report); ; {
 		var r ran
-		if err := decoder.Decode(&r); err != nil {
-			return []junit.Suite{suite}, errors.Join(failed, fmt.Errorf("read what unittest reports: %w", err))
+		err := decoder.Decode(&r)
+		switch {
+		case errors.Is(err, io.EOF):
+			return suite, errors.New("unittest ended before its tests did")
+		case err != nil:
+			return suite, fmt.Errorf("read what unittest reports: %w", err)
+		case r.Status == "end" && len(suite.Cases) == 0:
+			return suite, errors.New("unittest found no tests in the files that are named like tests")
+		case r.Status == "end":
+			return suite, nil
 		}
 		suite.Cases = append(suite.Cases, r.testCase())
 	}
-	if failed == nil && len(suite.Cases) == 0 {
-		failed = errors.New("unittest found no tests in the files that are named like tests")
-	}
-	return bounded([]junit.Suite{suite}), failed
 }
 
 func (r ran) testCase() junit.Case {

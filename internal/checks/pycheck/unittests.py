@@ -54,3 +54,4 @@ sys.path.insert(0, "")
 result = Result(report)
 for pattern in sys.argv[1:]:
     unittest.defaultTestLoader.discover(".", pattern=pattern).run(result)
+print(json.dumps({"Status": "end"}), file=report)
