@@ -122,15 +122,15 @@ func (j Job) String() string {
 	return text + ")"
 }
 
-// Find is the job of that name. repository (ORG/NAME) and branch choose where more
-// than one has it; empty chooses nothing.
-func (jobs Jobs) Find(name, repository, branch string) (Job, error) {
+// Find is the job of that name. Where more than one has it, those of a repository
+// (ORG/NAME) that is meant are chosen, and then those of branch, if it is not empty.
+func (jobs Jobs) Find(name string, meant func(repository string) bool, branch string) (Job, error) {
 	named := jobs.where(func(j Job) bool { return j.Name == name })
 	if len(named) == 0 {
 		return Job{}, fmt.Errorf("no job is named %s%s; `slipway job list` shows all", name, jobs.nearest(name))
 	}
-	if len(named) > 1 && repository != "" {
-		if of := named.where(func(j Job) bool { return j.Repository == repository }); len(of) > 0 {
+	if len(named) > 1 {
+		if of := named.where(func(j Job) bool { return meant(j.Repository) }); len(of) > 0 {
 			named = of
 		}
 	}

@@ -64,7 +64,7 @@ func TestFind(t *testing.T) {
 	jobs := load(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			job, err := jobs.Find(tt.job, tt.repository, tt.branch)
+			job, err := jobs.Find(tt.job, func(r string) bool { return r == tt.repository }, tt.branch)
 			got := job.String()
 			if err != nil {
 				got = err.Error()

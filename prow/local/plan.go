@@ -20,11 +20,12 @@ import (
 
 // Options are what a run is made with, beside its job and sources.
 type Options struct {
-	ID      string            // name of the ProwJob and of its pod
+	ID      string            // name of the ProwJob and of its pod; empty makes one
 	BuildID string            // number of the run
 	Started time.Time         // when it was asked for
 	Output  string            // absolute folder for what the run leaves
-	Images  []string          // names of the images of the tree
+	Images  []string          // names of the images of the tree, which take the place of those that the job names
+	Remote  bool              // images come from their registries, as in the cluster
 	Args    []string          // arguments of the job's container instead of its own; nil keeps them
 	More    []string          // arguments to add to them
 	Env     map[string]string // variables of the job's container, besides or instead of its own
@@ -79,9 +80,9 @@ func newProwJob(job Job, sources []Source, o Options, made *changes) (prowapi.Pr
 	}
 	withoutCredentials(pj.Spec.DecorationConfig, made)
 	adjust(container(pj.Spec.PodSpec), o, made)
-	pj.Name, pj.Namespace = o.ID, job.space
+	pj.Name, pj.Namespace = cmp.Or(o.ID, pj.Name), job.space
 	started := metav1.NewTime(o.Started)
-	pj.Status = prowapi.ProwJobStatus{StartTime: started, PendingTime: &started, State: prowapi.PendingState, PodName: o.ID, BuildID: o.BuildID}
+	pj.Status = prowapi.ProwJobStatus{StartTime: started, PendingTime: &started, State: prowapi.PendingState, PodName: pj.Name, BuildID: o.BuildID}
 	return pj, nil
 }
 
@@ -114,15 +115,15 @@ func adjust(c *corev1.Container, o Options, made *changes) {
 		made.add("prowjob.spec.pod_spec.containers[0].args", before, after, "asked for")
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
-		from := ""
-		c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool {
-			if e.Name == name {
-				from = cmp.Or(e.Value, "set")
-			}
-			return e.Name == name
-		})
-		c.Env = append(c.Env, corev1.EnvVar{Name: name, Value: o.Env[name]})
-		made.add("prowjob.spec.pod_spec.containers[0].env "+name, from, o.Env[name], "asked for")
+		from, asked := "", corev1.EnvVar{Name: name, Value: o.Env[name]}
+		at := slices.IndexFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+		if at < 0 {
+			c.Env = append(c.Env, asked)
+		} else { // where later ones may refer to it
+			from = cmp.Or(c.Env[at].Value, "set")
+			c.Env[at] = asked
+		}
+		made.add("prowjob.spec.pod_spec.containers[0].env "+name, from, asked.Value, "asked for")
 	}
 }
 

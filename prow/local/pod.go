@@ -31,10 +31,10 @@ type localizer struct {
 
 // run takes the steps in turn, and reports all that stands in the way at once.
 func (l *localizer) run() error {
+	l.files = []File{{Path: l.scratch, Mode: fs.ModeDir | 0o700}} // it holds secrets
 	if err := l.replaceVolumes(); err != nil {
 		return err
 	}
-	l.files = []File{{Path: l.scratch, Mode: fs.ModeDir | 0o700}} // it holds secrets
 	l.dropDefaults()
 	l.refused = append(l.refused, settle(&l.pod.Spec, l.changes)...)
 	for _, step := range []func(){
@@ -98,6 +98,9 @@ func (l *localizer) dropAnnotations() {
 
 // useImage names the image of the tree, whatever registry and digest the job names.
 func (l *localizer) useImage(field string, c *corev1.Container) {
+	if l.Remote {
+		return
+	}
 	name, ok := treeImage(c.Image, l.Images)
 	if ok {
 		local := image.Canonical + "/" + name + ":latest"

@@ -29,7 +29,7 @@ func (l *localizer) replaceVolumes() error {
 			return err
 		}
 		if _, err := os.Stat(folder); err != nil {
-			return fmt.Errorf("--volume %s: %w; make the folder first", name, err)
+			l.files = append(l.files, File{Path: folder, Mode: fs.ModeDir | 0o755})
 		}
 		l.changes.add(fmt.Sprintf("spec.volumes[%d]", i), kindOf(l.pod.Spec.Volumes[i]), folder, "asked for")
 		l.pod.Spec.Volumes[i] = hostPath(name, folder)

@@ -121,6 +121,16 @@ func split(name string) (org, repo string, err error) {
 	return scheme + org, repo, nil
 }
 
+// Means says whether the event is one of the repository ORG/NAME, to choose among
+// jobs that have one name.
+func (e Event) Means(ctx context.Context, name string) bool {
+	if e.Repo == name {
+		return true
+	}
+	r, err := NewRepository(cmp.Or(e.Repo, e.Dir, "."))
+	return err == nil && r.is(ctx, name)
+}
+
 // locate finds the repository that stands for name: the one that was asked for, the
 // working folder if it is a checkout of it, else where Prow would clone from.
 func (e Event) locate(ctx context.Context, name, cloneURI string, needsTree bool) (Repository, error) {

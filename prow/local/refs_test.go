@@ -46,7 +46,7 @@ func write(t testing.TB, dir, name, content string) {
 
 func find(t testing.TB, name string) Job {
 	t.Helper()
-	job, err := load(t).Find(name, "example/guest", "main")
+	job, err := load(t).Find(name, func(r string) bool { return r == "example/guest" }, "main")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,6 +202,34 @@ func TestNewTags(t *testing.T) {
 	}
 	if remote.Git("tag") != "old" {
 		t.Error("the job's tag is in the original")
+	}
+}
+
+func TestMeans(t *testing.T) {
+	remote := gitrepo.New(t)
+	remote.Commit(t, map[string]string{"a": "1"})
+	dir := clone(t, remote)
+	other := filepath.Join(t.TempDir(), "other")
+	gitIn(t, ".", "clone", "--quiet", dir, other)
+	gitIn(t, other, "remote", "set-url", "origin", "git@git.example.com:example/guest.git")
+	for _, tt := range []struct {
+		event Event
+		want  bool
+	}{
+		{Event{Repo: "example/guest"}, true},
+		{Event{Repo: "example/other"}, false},
+		{Event{Repo: "https://git.example.com/fork/guest.git"}, true},
+		{Event{Repo: "https://git.example.com/fork/other"}, false},
+		{Event{Repo: dir}, true},
+		{Event{Dir: dir}, true},
+		{Event{Repo: other}, true},
+		{Event{Repo: remote.Dir}, false},
+		{Event{Dir: t.TempDir()}, false},
+		{Event{Repo: "/no/such"}, false},
+	} {
+		if got := tt.event.Means(t.Context(), "example/guest"); got != tt.want {
+			t.Errorf("%+v means example/guest: %v", tt.event, got)
+		}
 	}
 }
 

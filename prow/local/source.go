@@ -93,15 +93,18 @@ func (r Repository) mainBranch(ctx context.Context) (string, error) {
 	return checkout.DefaultBranch(ctx, r.URL)
 }
 
-// is says whether a folder of this machine is a checkout of ORG/NAME, by what it is
-// called or by where it was cloned from.
+// is says whether this is the repository ORG/NAME, or one that stands for it: by what
+// it is called, or by where it was cloned from.
 func (r Repository) is(ctx context.Context, name string) bool {
-	top, err := r.git(ctx, "rev-parse", "--path-format=absolute", "--git-common-dir")
+	if !r.Local {
+		return r.name(name) == name
+	}
+	folder, err := r.git(ctx, "rev-parse", "--path-format=absolute", "--git-common-dir")
 	if err != nil {
 		return false
 	}
-	top = strings.TrimSuffix(strings.TrimSuffix(top, "/.git"), ".git")
-	if filepath.Base(top) == path.Base(name) {
+	folder = strings.TrimSuffix(strings.TrimSuffix(folder, "/.git"), ".git")
+	if filepath.Base(folder) == path.Base(name) {
 		return true
 	}
 	origin, err := r.git(ctx, "remote", "get-url", "origin")
