@@ -16,7 +16,7 @@ import (
 // goPackage is what is compiled of one folder.
 type goPackage struct {
 	files   []string // with paths from the checkout
-	imports []string
+	imports []string // folders of packages of the same module
 }
 
 // architectureTags are the build tags that tell one architecture from another.
@@ -35,7 +35,12 @@ func (t *Tree) goPackage(m *module, dir, arch string) (*goPackage, error) {
 	if err != nil {
 		return nil, t.importError(dir, err)
 	}
-	p := &goPackage{imports: found.Imports}
+	p := &goPackage{}
+	for _, imported := range found.Imports {
+		if folder, ok := t.dirOf(m, imported); ok {
+			p.imports = append(p.imports, folder)
+		}
+	}
 	for _, name := range slices.Concat(found.GoFiles, found.SFiles, found.HFiles, found.SysoFiles) {
 		p.files = append(p.files, path.Join(dir, name))
 	}

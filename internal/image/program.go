@@ -72,10 +72,9 @@ func (t *Tree) reach(m *module, folder, arch string, names map[string]bool) erro
 			names[file] = true
 		}
 		for _, imported := range p.imports {
-			dir, ok := t.dirOf(m, imported)
-			if ok && !seen[dir] {
-				seen[dir] = true
-				queue = append(queue, dir)
+			if !seen[imported] {
+				seen[imported] = true
+				queue = append(queue, imported)
 			}
 		}
 	}
