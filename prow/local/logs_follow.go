@@ -24,6 +24,7 @@ type logFile struct {
 	rest           []byte // of a record whose end is not written yet
 	stdout, stderr io.Writer
 	tail           []byte // the end of what the container said
+	lost           bool   // cannot be read
 }
 
 func newLogFile(path string, logs *Logs, container string) *logFile {
@@ -32,6 +33,9 @@ func newLogFile(path string, logs *Logs, container string) *logFile {
 
 // read passes on what was written since the last time. There may be no log yet.
 func (f *logFile) read() error {
+	if f.lost {
+		return nil
+	}
 	if f.file == nil {
 		file, err := os.Open(f.path)
 		if errors.Is(err, fs.ErrNotExist) {
