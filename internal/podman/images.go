@@ -133,15 +133,6 @@ func (p *Podman) Save(ctx context.Context, image, folder string) error {
 	return nil
 }
 
-// Load takes the image of an OCI layout into the storage, under the name that the
-// layout's index gives it in the annotation org.opencontainers.image.ref.name.
-func (p *Podman) Load(ctx context.Context, folder string) error {
-	if _, err := p.Output(ctx, "load", "--quiet", "--input", folder); err != nil {
-		return explainFull(fmt.Errorf("load an image into podman: %w", err), p.root())
-	}
-	return nil
-}
-
 // explainFull adds the cure to an error that a full disk made; where is a place on it.
 func explainFull(err error, where string) error {
 	if err == nil || !strings.Contains(err.Error(), "no space left on device") {

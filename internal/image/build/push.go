@@ -87,28 +87,30 @@ func (b *Builder) save(ctx context.Context, name string, archs, mayBuild []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() {
-		if err != nil {
-			remove()
-		}
-	}()
+	if locals, err = b.saveTo(ctx, folder, name, archs); err != nil {
+		remove()
+	}
+	return locals, remove, err
+}
+
+func (b *Builder) saveTo(ctx context.Context, folder, name string, archs []string) (locals []registry.Local, err error) {
 	for _, arch := range archs {
 		t, err := b.target(name, arch)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		here, err := b.present(ctx, t)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if here.ID == "" {
-			return nil, nil, fmt.Errorf("push %s: its index holds %s, which is not here; build it with --arch %s first", name, arch, arch)
+			return nil, fmt.Errorf("push %s: its index holds %s, which is not here; build it with --arch %s first", name, arch, arch)
 		}
 		layout := filepath.Join(folder, arch)
 		if err := b.Podman.Save(ctx, here.ID, layout); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		locals = append(locals, registry.Local{Arch: arch, Folder: layout})
 	}
-	return locals, remove, nil
+	return locals, nil
 }
