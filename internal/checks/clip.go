@@ -5,13 +5,12 @@ import "fmt"
 // MaxText bounds what one case of a report says; the whole is in a log.
 const MaxText = 64 << 10
 
-// Clip shortens text to about max bytes: its beginning and its end, where causes
+// Clip shortens text to about limit bytes: its beginning and its end, where causes
 // and verdicts are, and in between how much is missing.
-func Clip(text string, max int) string {
-	if len(text) <= max {
-		return text
-	}
-	return fmt.Sprintf("%s\n... %d bytes left out ...\n%s", text[:max/2], len(text)-max, text[len(text)-max/2:])
+func Clip(text string, limit int) string {
+	c := Clipped{Max: limit}
+	_, _ = c.Write([]byte(text))
+	return c.String()
 }
 
 // Clipped is a writer that keeps the first and the last half of Max bytes.

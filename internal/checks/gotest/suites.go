@@ -113,12 +113,10 @@ func (r *results) placed(folder, line string) string {
 		return line
 	}
 	file := line[match[2]:match[3]]
-	if path.IsAbs(file) {
-		file = checks.Relative(r.module.Root, "/", file)
-	} else if !strings.Contains(file, "/") {
-		file = path.Join(folder, file)
-	} else {
+	if strings.Contains(file, "/") {
 		file = checks.Relative(r.module.Root, r.module.Dir(), file)
+	} else {
+		file = path.Join(folder, file)
 	}
 	return line[:match[2]] + file + line[match[3]:]
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"slipway.dev/slipway/internal/checks"
+	"slipway.dev/slipway/internal/junit"
 	"slipway.dev/slipway/internal/testkit/need"
 )
 
@@ -56,9 +57,8 @@ func open(t *testing.T, archive string) Checkout {
 	return c
 }
 
-// pytest may be missing; the tests are run all the same.
-func TestUnittest(t *testing.T) {
-	c := open(t, `
+// endings are tests that end in every way.
+const endings = `
 -- test_it.py --
 import unittest
 import helper
@@ -89,21 +89,18 @@ class It(unittest.TestCase):
 -- helper.py --
 -- broken_test.py --
 import nowhere
-`)
+`
+
+// pytest may be missing; the tests are run all the same.
+func TestUnittest(t *testing.T) {
+	c := open(t, endings)
 	suites, err := c.unittest(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, r := range suites[0].Cases {
-		verdict := "passed"
-		switch {
-		case r.Failure != nil:
-			verdict = "failed: " + r.Failure.Line
-		case r.Skipped != nil:
-			verdict = "skipped: " + r.Skipped.Line
-		}
-		got[r.Class+" "+r.Name] = verdict
+	for _, c := range suites[0].Cases {
+		got[c.Class+" "+c.Name] = verdictOf(c)
 	}
 	want := map[string]string{
 		"test_it.It test_good":                    "passed",
@@ -120,6 +117,16 @@ import nowhere
 	if _, err := os.Stat(filepath.Join(c.Job.Root, "__pycache__")); err == nil {
 		t.Error("byte code was written into the checkout")
 	}
+}
+
+func verdictOf(c junit.Case) string {
+	switch {
+	case c.Failure != nil:
+		return "failed: " + c.Failure.Line
+	case c.Skipped != nil:
+		return "skipped: " + c.Skipped.Line
+	}
+	return "passed"
 }
 
 // A run that ends before its tests do is an error, even if none had failed by then.

@@ -63,7 +63,7 @@ func (c Checkout) pytest(ctx context.Context) ([]junit.Suite, error) {
 	defer os.RemoveAll(work)
 	report := filepath.Join(work, "junit.xml")
 	cmd := c.command("python3", "-m", "pytest", "-p", "no:cacheprovider", "--junitxml", report)
-	failed, log := c.logged(ctx, cmd, "pytest.log")
+	log, failed := c.logged(ctx, cmd, "pytest.log")
 	if exec.ExitCode(failed) == noTests {
 		return nil, errors.New("pytest found no tests in the files that are named like tests")
 	}
@@ -84,9 +84,9 @@ func verdict(suites []junit.Suite, err error) ([]junit.Suite, error) {
 	return suites, err
 }
 
-// logged runs a program and writes what it said into a log of the output; the rest
-// of it is returned for errors.
-func (c Checkout) logged(ctx context.Context, cmd exec.Cmd, name string) (failed error, log string) {
+// logged runs a program and writes what it said into a log of the output, and
+// returns it, shortened, for errors.
+func (c Checkout) logged(ctx context.Context, cmd exec.Cmd, name string) (log string, failed error) {
 	said := &checks.Clipped{Max: 16 << 20}
 	if cmd.Stdout == nil {
 		cmd.Stdout = said
@@ -96,7 +96,7 @@ func (c Checkout) logged(ctx context.Context, cmd exec.Cmd, name string) (failed
 	if err := c.Job.Write("", name, []byte(said.String())); err != nil {
 		failed = errors.Join(failed, err)
 	}
-	return failed, checks.Clip(said.String(), checks.MaxText)
+	return checks.Clip(said.String(), checks.MaxText), failed
 }
 
 // bounded cuts what cases say to a size that can be shown.
@@ -122,7 +122,7 @@ func (c Checkout) unittest(ctx context.Context) ([]junit.Suite, error) {
 	var out bytes.Buffer
 	cmd := c.command(append([]string{"python3", "-c", unittestsPy}, patterns...)...)
 	cmd.Stdout = &out
-	failed, log := c.logged(ctx, cmd, "unittest.log")
+	log, failed := c.logged(ctx, cmd, "unittest.log")
 	if failed != nil {
 		failed = errors.Join(failed, errors.New(log))
 	}
