@@ -28,6 +28,8 @@ func newCheckout(t testing.TB, files map[string]string) *checkout {
 		t.Fatal(err)
 	}
 	c.git("init", "--quiet", "--initial-branch=main")
+	c.git("config", "user.name", "Tester")
+	c.git("config", "user.email", "tester@example.com")
 	for name, content := range files {
 		c.write(name, content)
 	}
@@ -37,7 +39,7 @@ func newCheckout(t testing.TB, files map[string]string) *checkout {
 
 func (c *checkout) git(args ...string) {
 	c.t.Helper()
-	c.run(append([]string{"git", "-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "protocol.file.allow=always"}, args...)...)
+	c.run(append([]string{"git", "-c", "protocol.file.allow=always"}, args...)...)
 }
 
 func (c *checkout) run(args ...string) {

@@ -85,6 +85,9 @@ func (t *Tree) tracked(dir string) []fs.FileInfo {
 	if dir == "." {
 		dir = ""
 	}
+	if !t.index.isFolder(path.Clean(dir)) {
+		return nil
+	}
 	var infos []fs.FileInfo
 	for _, e := range t.index.below(dir) {
 		if strings.Contains(strings.TrimPrefix(e.path, dir+"/"), "/") || strings.HasSuffix(e.path, "_test.go") {

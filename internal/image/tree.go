@@ -80,7 +80,7 @@ func (t *Tree) findImages() {
 // sparse checkout only.
 func (t *Tree) exists(e entry) bool {
 	_, err := os.Lstat(t.index.absolute(e.path))
-	return err == nil || e.sparse
+	return e.sparse || err == nil && t.index.isFolder(path.Dir(e.path))
 }
 
 // nameOf is the name of the image in a folder of the tree; of the tree itself it is
