@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// maxLine bounds a line that is kept to be understood. go test cuts what tests
-// print into events of a few KiB.
+// maxLine bounds a line that is kept to be understood; of a longer one only the log
+// knows. go test cuts what tests print into events of a few KiB.
 const maxLine = 1 << 20
 
 // event is one line of `go test -json`; see `go doc test2json`.
@@ -27,7 +27,7 @@ type events struct {
 	results *results
 	log     io.Writer
 	line    []byte
-	lost    bool // the line was longer than maxLine
+	long    bool // the line is longer than maxLine, and is in the log so far
 }
 
 func newEvents(results *results, log io.Writer) *events { return &events{results: results, log: log} }
@@ -38,10 +38,10 @@ func (e *events) Write(p []byte) (int, error) {
 	n := len(p)
 	for {
 		part, rest, whole := bytes.Cut(p, []byte("\n"))
-		if len(e.line)+len(part) <= maxLine {
-			e.line = append(e.line, part...)
-		} else {
-			e.lost = true
+		e.line = append(e.line, part...)
+		if len(e.line) > maxLine {
+			_, _ = e.log.Write(e.line)
+			e.line, e.long = e.line[:0], true
 		}
 		if !whole {
 			return n, nil
@@ -53,16 +53,15 @@ func (e *events) Write(p []byte) (int, error) {
 
 // flush ends a line.
 func (e *events) flush() {
-	line := e.line
-	e.line = e.line[:0]
-	if len(line) == 0 {
+	line, long := e.line, e.long
+	e.line, e.long = e.line[:0], false
+	if len(line) == 0 && !long {
 		return
 	}
 	var ev event
-	if e.lost || json.Unmarshal(line, &ev) != nil || ev.Action == "" {
-		ev = event{Action: "output", Output: string(line) + "\n"} // a line of somebody who writes past the test binary
+	if long || json.Unmarshal(line, &ev) != nil || ev.Action == "" {
+		ev = event{Action: "output", Output: string(line) + "\n"} // of somebody who writes past the test binary
 	}
-	e.lost = false
 	_, _ = io.WriteString(e.log, ev.Output)
 	e.results.add(ev)
 }

@@ -89,6 +89,9 @@ func TestHugeOutputIsBounded(t *testing.T) {
 	text.WriteString(strings.Repeat("y", 3*maxLine) + "\n")
 	text.WriteString(`{"Action":"fail","Package":"m/p","Test":"TestA"}` + "\n")
 	r, log := feed(text.String(), 32<<10)
+	if got := len(r.stray.String()); got > checks.MaxText+100 {
+		t.Errorf("%d bytes are kept of what is no event", got)
+	}
 	failure := r.suites(nil)[0].Cases[0].Failure
 	if got := len(failure.Text); got > checks.MaxText+100 {
 		t.Errorf("the case has %d bytes", got)
@@ -96,8 +99,10 @@ func TestHugeOutputIsBounded(t *testing.T) {
 	if !strings.Contains(failure.Text, "bytes left out") {
 		t.Error("the case does not say that something is left out")
 	}
-	if got := strings.Count(log, "x"); got != 200*4000 {
-		t.Errorf("the log has %d of %d bytes", got, 200*4000)
+	for letter, want := range map[string]int{"x": 200 * 4000, "y": 3 * maxLine} {
+		if got := strings.Count(log, letter); got != want {
+			t.Errorf("the log has %d of %d bytes %s", got, want, letter)
+		}
 	}
 }
 
@@ -129,6 +134,16 @@ func TestFailureIsNeverLost(t *testing.T) {
 		}
 		if count == 0 {
 			t.Errorf("%s: no case failed", name)
+		}
+	}
+}
+
+// A package that fails does not hide one that never finished.
+func TestEveryUnfinishedPackageFails(t *testing.T) {
+	r, _ := feed(`{"Action":"fail","Package":"m/p"}`+"\n"+`{"Action":"start","Package":"m/q"}`+"\n", 100)
+	for _, s := range r.suites(errors.New("not done within 1s")) {
+		if s.Failed() != 1 {
+			t.Errorf("%s: %d failed", s.Name, s.Failed())
 		}
 	}
 }

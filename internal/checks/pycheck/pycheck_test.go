@@ -93,6 +93,7 @@ import nowhere
 
 // pytest may be missing; the tests are run all the same.
 func TestUnittest(t *testing.T) {
+	t.Setenv("PYTHONDONTWRITEBYTECODE", "")
 	c := open(t, endings)
 	suites, err := c.unittest(t.Context())
 	if err != nil {
