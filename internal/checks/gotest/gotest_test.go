@@ -138,6 +138,17 @@ func TestFailureIsNeverLost(t *testing.T) {
 	}
 }
 
+// What is no event and has no end must not fill the memory.
+func TestEndlessLineIsNotKept(t *testing.T) {
+	e := newEvents(newResults(gotool.Module{}, nil, io.Discard), io.Discard)
+	for range 8 {
+		_, _ = e.Write(bytes.Repeat([]byte("y"), maxLine/2))
+	}
+	if got := cap(e.line); got > 3*maxLine {
+		t.Errorf("%d bytes are kept", got)
+	}
+}
+
 // A package that fails does not hide one that never finished.
 func TestEveryUnfinishedPackageFails(t *testing.T) {
 	r, _ := feed(`{"Action":"fail","Package":"m/p"}`+"\n"+`{"Action":"start","Package":"m/q"}`+"\n", 100)
