@@ -16,11 +16,12 @@ import (
 	"slipway.dev/slipway/internal/podman"
 )
 
-// PodmanConfig says how long a pod may take. The zero value is useful.
+// PodmanConfig says how long things may take. The zero value is useful.
 type PodmanConfig struct {
 	Runs    string        // folder of the marks of runs that are under way; empty is the caller's cache
 	Pending time.Duration // how long until all containers have started; 0 is the job's, or else Prow's ten minutes
 	Margin  time.Duration // what the pod may take beyond its job's timeout and grace period; 0 is five minutes
+	Quiet   time.Duration // how long nothing may be said before the engine says that the pod is still there; 0 is a minute
 }
 
 // Podman runs pods under podman on this machine.
@@ -35,7 +36,7 @@ type Podman struct {
 
 // NewPodman is the engine that runs pods under p.
 func NewPodman(p *podman.Podman, c PodmanConfig) *Podman {
-	c.Margin = cmp.Or(c.Margin, 5*time.Minute)
+	c.Margin, c.Quiet = cmp.Or(c.Margin, 5*time.Minute), cmp.Or(c.Quiet, time.Minute)
 	if c.Runs == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 
@@ -52,10 +54,11 @@ func (r *podmanRun) do(ctx context.Context) (Result, error) {
 	stop := r.follow(ctx)
 	containers, cause, failed := r.live(ctx)
 	if cause != nil || failed != nil {
-		var err error
-		if containers, err = r.end(ctx); err != nil {
+		ended, err := r.end(ctx)
+		if err != nil && failed == nil {
 			cause, failed = nil, err
 		}
+		containers = ended
 	}
 	stop(containers)
 	if err := r.engine.remove(ctx, leavings{r.pod, r.plan.Scratch}); err != nil {
@@ -72,7 +75,23 @@ func (r *podmanRun) prepare() error {
 	if err := layOut(r.plan.Files); err != nil {
 		return err
 	}
+	if !r.asRoot() {
+		if err := os.Chmod(r.plan.Output, 0o777); err != nil { // until it is the caller's again
+			return err
+		}
+	}
 	return WriteStarted(r.plan, r.started)
+}
+
+// asRoot says whether the pod's utilities may write wherever they want.
+func (r *podmanRun) asRoot() bool {
+	spec := r.plan.Local.Spec
+	if c := spec.SecurityContext; c != nil && c.RunAsUser != nil && *c.RunAsUser != 0 {
+		return false
+	}
+	return !slices.ContainsFunc(slices.Concat(spec.InitContainers, spec.Containers), func(c corev1.Container) bool {
+		return c.SecurityContext != nil && c.SecurityContext.RunAsUser != nil && *c.SecurityContext.RunAsUser != 0
+	})
 }
 
 // live starts the pod and returns its containers when they have ended. cause is why
@@ -161,7 +180,7 @@ func with(m map[string]string, key, value string) map[string]string {
 func (r *podmanRun) finish(ctx context.Context, containers []podman.Container, cause, failed error) (Result, error) {
 	ctx, cancel := calm(ctx)
 	defer cancel()
-	if err := r.podman.Reclaim(ctx, r.plan.Output); err != nil {
+	if err := errors.Join(r.podman.Reclaim(ctx, r.plan.Output), os.Chmod(r.plan.Output, 0o755)); err != nil {
 		return Result{}, err
 	}
 	status := r.status(containers)

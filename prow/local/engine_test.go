@@ -402,8 +402,11 @@ func (r *rig) testInitFailure(t *testing.T) {
 }
 
 func (r *rig) testTwoContainers(t *testing.T) {
-	plan := r.plan(t, nil, r.script("one", "echo 1; sleep 0.3"), r.script("two", "echo 2; exit 7"))
-	result, log := r.run(t, r.engine(plan), plan)
+	plan := r.plan(t, nil, r.script("one", "echo 1; sleep 1"), r.script("two", "echo 2; exit 7"))
+	result, log := r.run(t, NewPodman(r.podman, PodmanConfig{Runs: runs(plan), Quiet: 300 * time.Millisecond}), plan)
+	if !strings.Contains(log, "and is still there\n") {
+		t.Errorf("nothing was said meanwhile:\n%s", log)
+	}
 	if result.State != prowapi.FailureState || result.Reason != "container two: exit code 7" {
 		t.Errorf("got %+v", result)
 	}
@@ -529,10 +532,12 @@ func (r *rig) testAnotherUser(t *testing.T) {
 	uid := int64(1234)
 	plan.ProwJob.Spec.DecorationConfig.RunAsUser = &uid
 	plan = r.decorated(t, plan)
-	plan.Files = append(plan.Files, File{Path: plan.Output, Mode: os.ModeDir | 0o777})
 	result, log := r.run(t, r.engine(plan), plan)
 	if result.State != prowapi.SuccessState || said(log, "test") != "1234\n" {
 		t.Errorf("got %+v", result)
+	}
+	if info, err := os.Stat(plan.Output); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the output folder is open to all: %v, %v", info.Mode(), err)
 	}
 	out, err := exec.Output(t.Context(), exec.Cmd{Args: []string{"find", plan.Output, "-uid", "1234"}})
 	if err != nil || len(out) > 0 || !slices.Contains(files(t, plan), "artifacts/mine") {
@@ -573,6 +578,42 @@ func (r *rig) testKilled(t *testing.T) {
 		t.Errorf("the next run does not tell:\n%s", &swept)
 	}
 	r.check(t, plan, &swept)
+}
+
+// A podman that does not work is told by its own words, with what would install it.
+func TestPodmanBroken(t *testing.T) {
+	need.Tool(t, "podman", "podman")
+	real, err := exec.LookPath("podman")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\n[ $1 = kube ] && { echo Error: no cgroups here >&2; exit 125; }\nexec " + real + " \"$@\"\n"
+	folder := filepath.Dir(newFile(t, "podman", []byte(script)))
+	if err := os.Chmod(filepath.Join(folder, "podman"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	p, err := podman.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{p, "localhost/never-there"}
+	plan := r.plan(t, nil, r.script("", "true"))
+	for i := range plan.Local.Spec.Containers {
+		plan.Local.Spec.Containers[i].ImagePullPolicy = ""
+	}
+	for i := range plan.Local.Spec.InitContainers {
+		plan.Local.Spec.InitContainers[i].ImagePullPolicy = ""
+	}
+	var log buffer
+	result, err := r.engine(plan).Run(t.Context(), plan, &log)
+	if err == nil || !strings.Contains(err.Error(), "Error: no cgroups here") || !strings.Contains(err.Error(), podman.Install) {
+		t.Errorf("got %v", err)
+	}
+	if result.State != prowapi.ErrorState {
+		t.Errorf("got %+v", result)
+	}
+	r.check(t, plan, &log)
 }
 
 // child is what a test's own process is to run.

@@ -75,7 +75,7 @@ func (r *podmanRun) read() {
 }
 
 func (r *podmanRun) breakSilence() {
-	if r.logs.Silence() >= quiet {
+	if r.logs.Silence() >= r.engine.config.Quiet {
 		r.logs.Say("the pod has run for %s and is still there", time.Since(r.started).Round(time.Second))
 	}
 }

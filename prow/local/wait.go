@@ -11,7 +11,6 @@ import (
 
 const (
 	glance      = 20 * time.Millisecond // how often processes and logs are looked at
-	quiet       = time.Minute           // how long nothing may be said before the engine does
 	insisting   = 30 * time.Second      // how long what was made to end may take to go
 	kubeletsOwn = 30 * time.Second      // a pod's grace period where it says nothing
 )
