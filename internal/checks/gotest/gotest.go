@@ -107,8 +107,11 @@ func (r run) log(work string) (*os.File, error) {
 
 func (r run) test(ctx context.Context, results *results, log io.Writer) error {
 	defer progress.Watch(30*time.Second, "go test in "+r.module.Folder, func(message string) {
+		if names := results.running(); names != "" {
+			message += "; running: " + names
+		}
 		if r.job.Say != nil {
-			r.job.Say(message + "; running: " + results.running())
+			r.job.Say(message)
 		}
 	})()
 	cmd := r.module.Command(nil, r.args()...)
