@@ -15,6 +15,7 @@ import (
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
+	"slipway.dev/slipway/internal/command/checkcmd"
 )
 
 var update = flag.Bool("update", false, "write docs/reference.md again")
@@ -26,7 +27,11 @@ func TestReference(t *testing.T) {
 	var doc bytes.Buffer
 	doc.WriteString("# Commands\n\nWritten from the commands themselves by `make docs`; a test checks that it is fresh.\n" +
 		"Exit codes: 0 done, 1 failed, 2 misused.\n")
-	for _, root := range []*cobra.Command{slipway(env), command.VersionTagger(env), command.Packagebuild(env), command.DaisyBuilder(env)} {
+	for _, root := range []*cobra.Command{
+		slipway(env),
+		command.VersionTagger(env), command.Packagebuild(env), command.DaisyBuilder(env),
+		checkcmd.GoCheck(env), checkcmd.GoTest(env), checkcmd.GoBuild(env), checkcmd.PyCheck(env),
+	} {
 		describe(t, &doc, root)
 	}
 	path := filepath.Join("..", "..", "docs", "reference.md")

@@ -2,8 +2,6 @@
 package main
 
 import (
-	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
-
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 )

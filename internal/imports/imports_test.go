@@ -22,13 +22,17 @@ var rules = []struct {
 	reason string
 }{
 	{"os/exec", []string{"internal/exec"}, "one place starts programs, ends their process groups and words their failures"},
-	{"k8s.io", []string{"prow"}, "a job binary that builds a package must not link Kubernetes"},
+	{"k8s.io", []string{"prow", "config", "jobs"}, "a job binary that builds a package must not link Kubernetes"},
 	{"sigs.k8s.io/prow", []string{"prow", "config", "jobs"}, "Prow's types stay under prow/ and in tests of its configuration"},
 	{"cloud.google.com/go", []string{"internal/store/gcs", "internal/store/storeurl"}, "who speaks the store's interface links no cloud's SDK"},
 	{"github.com/aws", []string{"internal/store/s3", "internal/store/storeurl"}, "who speaks the store's interface links no cloud's SDK"},
 	{"internal/store/storeurl", []string{"internal/command"}, "only a command opens a store by URL"},
-	{"internal/command", []string{"cmd", "images", "internal/demo", "bench"}, "commands are the outermost layer"},
-	{"internal/cli", []string{"cmd", "images", "internal/command", "internal/demo", "internal/setup", "internal/fuzz"}, "only a command knows that it is one"},
+	{"internal/command", []string{"cmd", "images", "prow/jobcmd", "internal/demo", "bench"}, "commands are the outermost layer"},
+	{"internal/cli", []string{"cmd", "images", "internal/command", "prow/jobcmd", "internal/demo", "internal/setup", "internal/fuzz"}, "only a command knows that it is one"},
+	{"prow", []string{"cmd/slipway", "images/pod-utilities", "internal/demo", "bench"}, "a job binary must not link Kubernetes through us either"},
+	{"internal/podman", []string{"internal/image/build", "internal/command/imagecmd", "prow", "bench"}, "what builds packages and releases needs no podman"},
+	{"internal/image/build", []string{"internal/image/gotools", "internal/command/imagecmd", "prow/jobcmd", "bench"}, "the builder stands on the tree, never below it"},
+	{"internal/image", []string{"internal/command/imagecmd", "prow", "bench"}, "job images know of the rest; the rest does not know of them"},
 	{"daisy-builder", []string{"internal/command", "bench"}, "a release is made by a command"},
 	{"packagebuild/build", []string{"daisy-builder", "internal/command", "internal/demo", "bench"}, "the builder stands on the formats, never below them"},
 	{"packagebuild", []string{"packagebuild", "daisy-builder", "internal/command", "internal/demo", "bench"}, "versions, stores and releases know nothing of packages' building"},
@@ -58,6 +62,9 @@ func TestRulesRefuse(t *testing.T) {
 		{"packagebuild/deb", module + "packagebuild/build"},
 		{"internal/store", module + "internal/cli"},
 		{"daisy-builder", module + "internal/testkit/gitrepo"},
+		{"images/daisy-builder", module + "prow/local"},
+		{"daisy-builder", module + "internal/podman"},
+		{"internal/image", module + "internal/image/build"},
 	}
 	for _, tt := range tests {
 		if refuse(tt.folder, tt.imported, false) == "" {

@@ -41,6 +41,7 @@ var tools = []struct{ program, pkg string }{
 	{"skopeo", "skopeo"},
 	{"docker-registry", "docker-registry"},
 	{"flake8", "flake8"},
+	{"pytest-3", "python3-pytest"},
 }
 
 // peers are what benchmarks are measured beside.
