@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,6 +20,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/debian"
+	"slipway.dev/slipway/internal/each"
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/image/build"
 	"slipway.dev/slipway/internal/image/gotools"
@@ -94,7 +96,7 @@ func (e *engine) open(ctx context.Context) (err error) {
 func (e *engine) config(engine *podman.Podman) build.Config {
 	config := build.Config{
 		Tree: e.tree, Podman: engine, Cache: filepath.Join(e.cache, "images"),
-		Args: build.Arguments(e.flags.arguments), Timeout: e.timeout,
+		Args: arguments(e.flags.arguments), Timeout: e.timeout,
 		Inputs: e.inputs(), Log: e.logs(), Say: e.say,
 	}
 	if e.to != nil {
@@ -104,6 +106,15 @@ func (e *engine) config(engine *podman.Podman) build.Config {
 }
 
 func (e *engine) say(message string) { fmt.Fprintln(e.env.Stderr, message) }
+
+// arguments are build arguments as podman takes them.
+func arguments(values map[string]string) []string {
+	var args []string
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		args = append(args, key+"="+values[key])
+	}
+	return args
+}
 
 // inputs are all kinds of things that go into contexts beside tracked files.
 func (e *engine) inputs() []build.Find {
@@ -177,11 +188,11 @@ func (e *engine) each(ctx context.Context, args []string, do func(ctx context.Co
 	return errors.Join(err, single(failed, len(images)))
 }
 
-// single is the error of the only image rather than one of one that failed.
+// single is the error of an image that was alone, rather than that of one of one.
 func single(err error, images int) error {
-	var several interface{ Unwrap() []error }
-	if errors.As(err, &several) && images == 1 && len(several.Unwrap()) == 1 {
-		return several.Unwrap()[0]
+	var failures *each.Failures
+	if images == 1 && errors.As(err, &failures) {
+		return failures.Errs[0]
 	}
 	return err
 }

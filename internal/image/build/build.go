@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,27 +62,6 @@ type nobody struct{}
 
 func (nobody) Write(p []byte) (int, error) { return len(p), nil }
 func (nobody) Close() error                { return nil }
-
-// How says how an image came to be here.
-type How string
-
-// The ways.
-const (
-	Present How = "present"
-	Pulled  How = "pulled"
-	Built   How = "built"
-)
-
-// Result is an image that is here.
-type Result struct {
-	Image  string `json:"image"`
-	Arch   string `json:"arch"`
-	Tag    string `json:"tag"`
-	Name   string `json:"name"` // in podman's storage
-	ID     string `json:"id"`
-	How    How    `json:"how"`
-	Before string `json:"before,omitempty"` // ID of the image of this tag that was built anew
-}
 
 // target is an image for one architecture.
 type target struct {
@@ -252,13 +230,4 @@ func (b *Builder) drop(ctx context.Context, before, id string) {
 		return
 	}
 	_ = b.Podman.Remove(ctx, before)
-}
-
-// Arguments are build arguments as podman takes them.
-func Arguments(values map[string]string) []string {
-	var args []string
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		args = append(args, key+"="+values[key])
-	}
-	return args
 }
