@@ -16,8 +16,8 @@ import (
 	"slices"
 )
 
-// Pack writes folders as one tar, each below its name, and then the line that
-// Unpack wants to see.
+// Pack writes folders as one tar, each below its name ("." is none), and then the
+// line that Unpack wants to see.
 func Pack(w io.Writer, folders map[string]string) error {
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	sum := newSum()
@@ -121,7 +121,7 @@ func unpackFile(root *os.Root, header *tar.Header, content io.Reader) error {
 	}
 	mode := fs.FileMode(header.Mode).Perm() | 0o600 // no more than its owner needs to read and remove it
 	if header.Typeflag == tar.TypeDir {
-		return root.MkdirAll(filepath.Clean(name), mode|0o100)
+		return makeFolder(root, filepath.Clean(name), mode|0o100)
 	}
 	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
@@ -151,7 +151,22 @@ func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader) 
 		_ = file.Close()
 		return unexpected(err)
 	}
+	if err := file.Chmod(mode); err != nil { // whatever the umask
+		_ = file.Close()
+		return err
+	}
 	return file.Close()
+}
+
+// makeFolder leaves a folder that is there as it is: it may be somebody else's.
+func makeFolder(root *os.Root, name string, mode fs.FileMode) error {
+	if _, err := root.Stat(name); err == nil {
+		return nil
+	}
+	if err := root.MkdirAll(name, mode); err != nil {
+		return err
+	}
+	return root.Chmod(name, mode)
 }
 
 func unexpected(err error) error {

@@ -33,6 +33,7 @@ const (
 	Receive = "receive" // unpack standard input into the volumes
 	Ready   = "ready"   // fail until something was received
 	Send    = "send"    // when all other containers have ended, pack one volume to standard output
+	End     = "end"     // take the others for ended, whether they have or not
 	Release = "release" // let hold end
 )
 
@@ -65,10 +66,12 @@ func (f far) run(ctx context.Context, args []string, in io.Reader, out io.Writer
 		return f.has(loaded)
 	case verb == Send && len(rest) == 1 && filepath.IsLocal(rest[0]):
 		return f.send(ctx, rest[0], out)
+	case verb == End && len(rest) == 0:
+		return f.mark(ended)
 	case verb == Release && len(rest) == 0:
 		return f.mark(released)
 	}
-	return fmt.Errorf("ferry %q: call it with hold, receive, ready, send VOLUME or release", args)
+	return fmt.Errorf("ferry %q: call it with hold, receive, ready, send VOLUME, end or release", args)
 }
 
 // hold stays until the container is told to end, which Kubernetes does when all
@@ -114,7 +117,7 @@ func (f far) send(ctx context.Context, volume string, out io.Writer) error {
 	if err := f.await(ctx, ended); err != nil {
 		return err
 	}
-	return Pack(out, map[string]string{volume: filepath.Join(f.volumes, volume)})
+	return Pack(out, map[string]string{".": filepath.Join(f.volumes, volume)})
 }
 
 // event is something that one process of the container tells the others.

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -97,15 +98,17 @@ func TestFoldersArriveAsTheyWere(t *testing.T) {
 
 func TestModesArrive(t *testing.T) {
 	dir, got := tree(t, map[string]string{"hook": "#!/bin/sh\n"}), t.TempDir()
-	if err := os.Chmod(filepath.Join(dir, "hook"), 0o755); err != nil {
+	if err := errors.Join(os.Chmod(filepath.Join(dir, "hook"), 0o777), os.Chmod(dir, 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	if err := Unpack(bytes.NewReader(packed(t, map[string]string{"repo": dir})), got); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(got, "repo", "hook"))
-	if err != nil || info.Mode() != 0o755 {
-		t.Errorf("got %v, %v; want an executable file", info, err)
+	for name, want := range map[string]fs.FileMode{"repo/hook": 0o777, "repo": 0o777 | fs.ModeDir} {
+		info, err := os.Stat(filepath.Join(got, name))
+		if err != nil || info.Mode() != want {
+			t.Errorf("%s: got %v, %v; want mode %v", name, info, err, want)
+		}
 	}
 }
 
@@ -224,7 +227,7 @@ func TestTheWholeCourse(t *testing.T) {
 	if err := Unpack(&stream, dir); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"output/started.json": "{}"}
+	want := map[string]string{"started.json": "{}"}
 	if diff := cmp.Diff(want, read(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
