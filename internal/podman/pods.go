@@ -17,12 +17,13 @@ import (
 // Container is a container of a pod as podman knows it. It is named after its pod:
 // POD-CONTAINER.
 type Container struct {
-	ID        string
-	Name      string
-	ImageName string
-	Image     string // its ID
-	LogPath   string
-	State     State
+	ID         string
+	Name       string
+	Image      string // its ID
+	State      State
+	HostConfig struct {
+		LogConfig struct{ Path string }
+	}
 }
 
 // State is what became of a container.
@@ -34,6 +35,9 @@ type State struct {
 	StartedAt  time.Time // zero if it never ran
 	FinishedAt time.Time
 }
+
+// Log is the file that the container's log is written to.
+func (c Container) Log() string { return c.HostConfig.LogConfig.Path }
 
 // Exited says whether the container ran and ended.
 func (c Container) Exited() bool { return c.State.Status == "exited" || c.State.Status == "stopped" }

@@ -50,7 +50,7 @@ func claim(folder string, of leavings) (*mark, error) {
 	return &mark{file}, nil
 }
 
-// release ends the claim. The file stays if the run could not clean up; see done.
+// release ends the claim. If the run could not clean up, the next one sees its mark.
 func (m *mark) release() { m.file.Close() }
 
 // sweep removes what runs left whose process is gone.

@@ -2,17 +2,14 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 
 	"slipway.dev/slipway/internal/podman"
@@ -28,6 +25,7 @@ type podmanRun struct {
 	logs    *Logs
 	files   map[string]*logFile // by the container's name in podman
 	started time.Time
+	closed  fs.FileMode // the mode of Output, if that was opened to all for the run
 }
 
 func newPodmanRun(e *Podman, plan Plan, name string, logs *Logs) *podmanRun {
@@ -49,7 +47,7 @@ func calm(ctx context.Context) (context.Context, context.CancelFunc) {
 // do runs the pod to its end and removes it.
 func (r *podmanRun) do(ctx context.Context) (Result, error) {
 	if err := r.prepare(); err != nil {
-		return Result{}, err
+		return Result{}, errors.Join(err, r.engine.remove(ctx, leavings{r.pod, r.plan.Scratch}))
 	}
 	stop := r.follow(ctx)
 	containers, cause, failed := r.live(ctx)
@@ -75,12 +73,15 @@ func (r *podmanRun) prepare() error {
 	if err := layOut(r.plan.Files); err != nil {
 		return err
 	}
-	if !r.asRoot() {
-		if err := os.Chmod(r.plan.Output, 0o777); err != nil { // until it is the caller's again
-			return err
-		}
+	if r.asRoot() {
+		return WriteStarted(r.plan, r.started)
 	}
-	return WriteStarted(r.plan, r.started)
+	info, err := os.Stat(r.plan.Output)
+	if err != nil {
+		return err
+	}
+	r.closed = info.Mode()
+	return errors.Join(WriteStarted(r.plan, r.started), os.Chmod(r.plan.Output, 0o777))
 }
 
 // asRoot says whether the pod's utilities may write wherever they want.
@@ -94,95 +95,9 @@ func (r *podmanRun) asRoot() bool {
 	})
 }
 
-// live starts the pod and returns its containers when they have ended. cause is why
-// they must end early, and err why podman could not start them.
-func (r *podmanRun) live(ctx context.Context) (containers []podman.Container, cause, err error) {
-	manifest, err := r.manifest()
-	if err != nil {
-		return nil, nil, err
-	}
-	pending := r.engine.pendingTimeout(r.plan)
-	starting, cancel := context.WithTimeoutCause(ctx, pending, &OverdueError{After: pending})
-	defer cancel()
-	err = r.play(starting, manifest)
-	if cause := context.Cause(starting); cause != nil || err != nil {
-		return nil, cause, err
-	}
-	running := r.engine.runningTimeout(r.plan)
-	waiting, cancel := context.WithTimeoutCause(ctx, running, &OverdueError{After: running, Running: true})
-	defer cancel()
-	containers, err = r.wait(waiting)
-	return containers, context.Cause(waiting), err
-}
-
-// play starts the pod, and calls that off when ctx ends. podman loses track of a
-// container if it is stopped while it starts one, so it is left alone once the init
-// containers are done: the rest is over in a second.
-func (r *podmanRun) play(ctx context.Context, manifest []byte) error {
-	playing, callOff := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer callOff(nil)
-	played := make(chan error, 1)
-	go func() { played <- r.podman.Play(playing, manifest) }()
-	select {
-	case err := <-played:
-		return err
-	case <-ctx.Done():
-	}
-	if containers, err := r.inspect(ctx); err != nil || !r.initialized(containers) {
-		callOff(context.Cause(ctx))
-	}
-	select {
-	case err := <-played:
-		return err
-	case <-time.After(insisting):
-		callOff(context.Cause(ctx))
-		return <-played
-	}
-}
-
-// initialized says whether the pod's init containers are done.
-func (r *podmanRun) initialized(containers []podman.Container) bool {
-	done := 0
-	for _, c := range containers {
-		if c.Exited() && slices.Contains(r.names[:len(r.plan.Local.Spec.InitContainers)], c.Name) {
-			done++
-		}
-	}
-	return len(containers) > 0 && done == len(r.plan.Local.Spec.InitContainers)
-}
-
-// manifest is the pod as podman gets it: under a name of its own, so that two runs
-// do not meet, and with init containers that stay until they were looked at.
-func (r *podmanRun) manifest() ([]byte, error) {
-	pod := r.plan.Local.DeepCopy()
-	pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
-	pod.Name, pod.Namespace = r.pod, ""
-	pod.Labels = with(pod.Labels, "dev.slipway.pid", strconv.Itoa(os.Getpid()))
-	pod.Annotations = with(pod.Annotations, "io.podman.annotations.init.container.type", "always")
-	manifest, err := json.Marshal(pod)
-	if err != nil {
-		return nil, fmt.Errorf("write the pod for podman: %w", err)
-	}
-	return manifest, nil
-}
-
-func with(m map[string]string, key, value string) map[string]string {
-	m = maps.Clone(m)
-	if m == nil {
-		m = map[string]string{}
-	}
-	m[key] = value
-	return m
-}
-
 // finish says how the run ended and leaves what Prow would. podman calls it a failure
 // of its own when an init container fails; that is the job's.
 func (r *podmanRun) finish(ctx context.Context, containers []podman.Container, cause, failed error) (Result, error) {
-	ctx, cancel := calm(ctx)
-	defer cancel()
-	if err := errors.Join(r.podman.Reclaim(ctx, r.plan.Output), os.Chmod(r.plan.Output, 0o755)); err != nil {
-		return Result{}, err
-	}
 	status := r.status(containers)
 	result := ResultOf(r.plan, status)
 	result.Started = r.started
@@ -195,10 +110,18 @@ func (r *podmanRun) finish(ctx context.Context, containers []podman.Container, c
 	default:
 		failed = nil
 	}
-	if err := WriteFinished(r.plan, result, status); err != nil {
-		return result, err
+	return result, errors.Join(failed, r.takeOver(ctx), WriteFinished(r.plan, result, status))
+}
+
+// takeOver makes Output the caller's, and closes it again.
+func (r *podmanRun) takeOver(ctx context.Context) error {
+	ctx, cancel := calm(ctx)
+	defer cancel()
+	err := r.podman.Reclaim(ctx, r.plan.Output)
+	if r.closed != 0 {
+		err = errors.Join(err, os.Chmod(r.plan.Output, r.closed))
 	}
-	return result, failed
+	return err
 }
 
 // explain words why podman could not start the pod.

@@ -32,7 +32,7 @@ func (r *podmanRun) follow(ctx context.Context) (stop func([]podman.Container)) 
 		close(stopped)
 		<-done
 		for _, c := range containers {
-			r.open(c.Name, c.LogPath)
+			r.open(c.Name, c.Log())
 		}
 		r.read()
 		for _, f := range r.files {
