@@ -38,7 +38,11 @@ func BenchmarkImageLoad(b *testing.B) {
 	}
 	runWith(b, engine, load...)
 	names := localNames(b, checkout, canonical)
-	b.Cleanup(func() { runWith(b, engine, append([]string{"podman", "rmi", "--force"}, names...)...) })
+	b.Cleanup(func() {
+		for _, name := range names {
+			runWith(b, engine, "podman", "rmi", name, name[:strings.LastIndex(name, ":")]+":latest")
+		}
+	})
 	var loads, loop []time.Duration
 	for b.Loop() {
 		loads = append(loads, timed(func() { runWith(b, engine, load...) }))

@@ -13,6 +13,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 const tag = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -219,5 +221,18 @@ func TestPrefix(t *testing.T) {
 	}
 	if got, want := r.Name("debian/bookworm", "t"), "registry.example/a/b/debian/bookworm:t"; got != want {
 		t.Errorf("name is %s, want %s", got, want)
+	}
+}
+
+// The compressor and its level are part of every manifest's digest: with another,
+// a push would make another index of equal content.
+func TestCompressionIsFixed(t *testing.T) {
+	plain := static.NewLayer([]byte(strings.Repeat("all job images are named by their content\n", 1000)), types.OCIUncompressedLayer)
+	got, err := compress(plain, filepath.Join(t.TempDir(), "layer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "sha256:d7a3f867c44992ae63ccc40bfe0f111f386dd531683afbfba69ec4aae9cc11d5"; got.digest.String() != want {
+		t.Errorf("compressed layer is %s, want %s", got.digest, want)
 	}
 }
