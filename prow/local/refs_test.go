@@ -187,6 +187,25 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
+// An old server hands out what a ref names and nothing else.
+func TestServerThatHandsOutRefsOnly(t *testing.T) {
+	remote := gitrepo.New(t)
+	first := remote.Commit(t, map[string]string{"a": "1"})
+	second := remote.Commit(t, map[string]string{"a": "2"})
+	remote.Commit(t, map[string]string{"a": "3"})
+	remote.Git("update-ref", "refs/pull/7/head", second)
+	for name, value := range map[string]string{"COUNT": "1", "KEY_0": "protocol.version", "VALUE_0": "0"} {
+		t.Setenv("GIT_CONFIG_"+name, value)
+	}
+	_, copies, err := resolve(t, "pull-test", Event{Repo: remote.ServeHTTP(t), BaseSHA: first, Pull: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := gitIn(t, copies[0].Folder, "rev-parse", "refs/heads/main", pullRef(7)); got != first+"\n"+second {
+		t.Errorf("the copy has\n%s\nwant\n%s\n%s", got, first, second)
+	}
+}
+
 func TestNewTags(t *testing.T) {
 	remote := gitrepo.New(t)
 	sha := remote.Commit(t, map[string]string{"a": "1"})
