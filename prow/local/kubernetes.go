@@ -3,8 +3,10 @@ package local
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"sigs.k8s.io/prow/pkg/entrypoint"
@@ -17,7 +19,8 @@ type KubernetesConfig struct {
 	Context     string        // empty is the file's current one
 	Namespace   string        // empty is the context's
 	Unscheduled time.Duration // how long no node may have room; 0 is a minute
-	Pending     time.Duration // how long until all containers have started; 0 is Prow's ten minutes
+	Pending     time.Duration // how long until all containers have started; 0 is the job's, or else Prow's ten minutes
+	loose       bool          // the cluster is nobody's: it has no nodes, accounts or classes that a job may name
 }
 
 // Kubernetes runs pods on a cluster.
@@ -31,7 +34,6 @@ type Kubernetes struct{ config KubernetesConfig }
 // NewKubernetes is the engine for the cluster that c names.
 func NewKubernetes(c KubernetesConfig) *Kubernetes {
 	c.Unscheduled = cmp.Or(c.Unscheduled, time.Minute)
-	c.Pending = cmp.Or(c.Pending, 10*time.Minute)
 	return &Kubernetes{c}
 }
 
@@ -43,13 +45,29 @@ func (k *Kubernetes) Run(ctx context.Context, plan Plan, log io.Writer) (Result,
 	if err != nil {
 		return Result{}, err
 	}
+	defer func() { _ = os.RemoveAll(plan.Scratch) }() // of an empty name it removes nothing
+	if err := errors.Join(os.MkdirAll(plan.Output, 0o755), layOut(plan.Files)); err != nil {
+		return Result{}, err
+	}
 	pod, load, err := onCluster(plan)
 	if err != nil {
 		return Result{}, err
 	}
+	if k.config.loose {
+		loosen(&pod.Spec)
+	}
 	pod.Namespace = cluster.namespace
-	r := &podRun{cluster: cluster, config: k.config, plan: plan, pod: pod, cargo: load, logs: NewLogs(log, plan.Local), started: time.Now()}
+	r := &podRun{cluster: cluster, config: k.config.forJob(plan), plan: plan, pod: pod, cargo: load, logs: NewLogs(log, plan.Local), started: time.Now()}
 	return r.do(ctx)
+}
+
+// forJob fills in what the job itself says of its start.
+func (c KubernetesConfig) forJob(plan Plan) KubernetesConfig {
+	if d := plan.ProwJob.Spec.DecorationConfig; c.Pending == 0 && d != nil && d.PodPendingTimeout != nil {
+		c.Pending = d.PodPendingTimeout.Duration
+	}
+	c.Pending = cmp.Or(c.Pending, 10*time.Minute)
+	return c
 }
 
 const (

@@ -14,10 +14,13 @@ import (
 	"slipway.dev/slipway/prow/local/ferry"
 )
 
+// gitVolume begins the names of the volumes that hold the job's repositories.
+const gitVolume = "slipway-git-"
+
 // cargo is what is carried between this machine and the pod's volumes.
 type cargo struct {
 	there  map[string]string // volumes that are filled before anything runs, and the folders or files that fill them
-	back   map[string]string // volumes that the job may have changed, and the folders that they replace
+	back   map[string]string // volumes that the job may have changed, and the folders that they change
 	output string            // the volume that is added to plan.Output
 }
 
@@ -55,8 +58,6 @@ func (c *cargo) load(spec *corev1.PodSpec, plan Plan) error {
 			c.output = v.Name
 			v.VolumeSource = emptyVolume("")
 		case original.HostPath != nil && original.HostPath.Path == v.HostPath.Path:
-		case original.EmptyDir != nil:
-			v.VolumeSource = original.VolumeSource
 		default:
 			if err := c.take(spec, v, plan); err != nil {
 				return fmt.Errorf("carry volume %s to the cluster: %w", v.Name, err)
@@ -69,8 +70,8 @@ func (c *cargo) load(spec *corev1.PodSpec, plan Plan) error {
 	return nil
 }
 
-// take notes a folder or file of this machine to be carried. Only what was made for
-// the run is carried back: anything else may have changed here meanwhile.
+// take notes a folder or file of this machine to be carried, there and, if the job
+// may write to it, back.
 func (c *cargo) take(spec *corev1.PodSpec, v *corev1.Volume, plan Plan) error {
 	source := v.HostPath.Path
 	if _, err := os.Stat(source); err != nil {
@@ -79,8 +80,8 @@ func (c *cargo) take(spec *corev1.PodSpec, v *corev1.Volume, plan Plan) error {
 	if isFile(source) {
 		mountFile(spec, v.Name, filepath.Base(source))
 	} else if isWritable(spec, v.Name) {
-		if !isBelow(source, plan.Output) && !isBelow(source, plan.Scratch) {
-			return fmt.Errorf("what a job writes into %s cannot come back from there; mount it read-only, and give the job a copy of a repository (no --in-place)", source)
+		if strings.HasPrefix(v.Name, gitVolume) && !isOwn(source, plan) {
+			return fmt.Errorf("a cluster cannot work in %s itself; let the job have a copy (no --in-place)", source)
 		}
 		c.back[v.Name] = source
 	}
@@ -121,6 +122,11 @@ func volumeOf(pod *corev1.Pod, name string) corev1.Volume {
 		}
 	}
 	return corev1.Volume{}
+}
+
+// isOwn says whether a folder was made for the run. Any other may change meanwhile.
+func isOwn(folder string, plan Plan) bool {
+	return isBelow(folder, plan.Output) || isBelow(folder, plan.Scratch)
 }
 
 func sameFolder(a, b string) bool { return filepath.Clean(a) == filepath.Clean(b) }

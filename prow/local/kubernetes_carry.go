@@ -41,7 +41,7 @@ func (r *podRun) delivered(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	return r.abandon(ctx, fmt.Sprintf("carry folders into the pod: %v", err))
+	return r.abandon(ctx, &brokenError{fmt.Sprintf("carry folders into the pod: %v", err)})
 }
 
 // fetch begins to take what the pod left. It may begin before the others have
@@ -60,7 +60,11 @@ func (r *podRun) fetchOnce(ctx context.Context) error {
 		return err
 	}
 	for volume, folder := range r.cargo.back {
-		if err := r.replace(ctx, volume, folder); err != nil {
+		carry := r.unload // adds to a folder of the user's
+		if isOwn(folder, r.plan) {
+			carry = r.replace
+		}
+		if err := carry(ctx, volume, folder); err != nil {
 			return err
 		}
 	}
@@ -106,11 +110,10 @@ func (r *podRun) endSending(ctx context.Context) error {
 // emptied lets the pod end, now that its files are here or will not come.
 func (r *podRun) emptied(ctx context.Context, err error) {
 	r.fetched, r.lost = true, err
+	r.after(callDeadline, r.giveUp)
 	if err != nil || r.cut {
 		r.after(0, r.giveUp)
-		return
 	}
-	r.after(callDeadline, r.giveUp)
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	_ = r.inFerry(ctx, nil, nil, ferry.Release) // it may end before it can say that it does

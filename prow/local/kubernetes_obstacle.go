@@ -29,6 +29,14 @@ func (o obstacle) isFinal(waited time.Duration, c KubernetesConfig) bool {
 	return o.final || o.unscheduled && waited > c.Unscheduled || waited > c.Pending
 }
 
+// asError is why a run ends: the obstacle, or the job's patience with it.
+func (o obstacle) asError(c KubernetesConfig) error {
+	if o.final || o.unscheduled {
+		return &brokenError{o.String()}
+	}
+	return fmt.Errorf("%w: %s", &OverdueError{After: c.Pending}, o)
+}
+
 // lookAt finds what keeps the pod from starting, as far as its status says.
 func lookAt(pod *corev1.Pod) obstacle {
 	for _, condition := range pod.Status.Conditions {

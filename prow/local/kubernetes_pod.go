@@ -20,7 +20,11 @@ const (
 // onCluster makes the plan's pod one that needs nothing that lies on this machine,
 // and says what is to be carried.
 func onCluster(plan Plan) (*corev1.Pod, cargo, error) {
-	pod, load := plan.Local.DeepCopy(), cargo{there: map[string]string{}, back: map[string]string{}}
+	pod, err := merge(plan)
+	if err != nil {
+		return nil, cargo{}, err
+	}
+	load := cargo{there: map[string]string{}, back: map[string]string{}}
 	if err := load.load(&pod.Spec, plan); err != nil {
 		return nil, cargo{}, err
 	}

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -19,9 +20,15 @@ func (r *podRun) finish() (Result, error) {
 	})
 	result := ResultOf(r.plan, status)
 	result.Started, result.Finished = r.started, time.Now()
+	var broken *brokenError
 	switch {
+	case errors.As(r.stopped, &broken):
+		result.State, result.Reason, result.TimedOut = prowapi.ErrorState, broken.Error(), false
 	case r.stopped != nil:
-		result.State, result.Reason, result.TimedOut = r.stopped.state, r.stopped.reason, false
+		result = result.EndedBy(r.stopped)
+		if result.State == prowapi.ErrorState {
+			result.Reason = r.stopped.Error() // which says what the pod waited for
+		}
 	case r.lost != nil:
 		result.State, result.Reason = prowapi.ErrorState, "take the pod's files: "+r.lost.Error()
 	case !r.fetched:

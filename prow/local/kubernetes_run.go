@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 )
 
 // pods is what a run needs of a cluster.
@@ -33,10 +32,10 @@ type podRun struct {
 
 	last    *corev1.Pod // as the cluster last told
 	gone    bool
-	stopped *verdict // why the pod was deleted, if its job had not ended
-	deleted bool     // the cluster was asked to end it with grace
-	cut     bool     // its files are taken although containers may still run
-	next    step     // what is done if nothing else happens
+	stopped error // why the pod was deleted, if its job had not ended
+	deleted bool  // the cluster was asked to end it with grace
+	cut     bool  // its files are taken although containers may still run
+	next    step  // what is done if nothing else happens
 
 	delivery chan error // tells how filling the volumes ended; nil before it is begun
 	fetching chan error // tells how taking the files ended; nil before it is begun
@@ -45,11 +44,10 @@ type podRun struct {
 	said     string // the last thing said of what the pod waits for
 }
 
-// verdict is how a run ended, in Prow's words.
-type verdict struct {
-	state  prowapi.ProwJobState
-	reason string
-}
+// brokenError is a pod that ended through no fault of its job and at nobody's wish.
+type brokenError struct{ reason string }
+
+func (e *brokenError) Error() string { return e.reason }
 
 // step is what is done when a time has come.
 type step struct {
@@ -78,9 +76,8 @@ func (r *podRun) do(asked context.Context) (Result, error) {
 		return Result{}, err
 	}
 	r.reader = newLogReader(r.cluster, r.pod.Name, r.logs)
-	r.after(patienceWith(r.plan, r.config.Pending), func(ctx context.Context) error {
-		return r.stop(ctx, prowapi.ErrorState, "the pod ran on after the job's timeout")
-	})
+	overdue := &OverdueError{After: patienceWith(r.plan, r.config.Pending), Running: true}
+	r.after(overdue.After, func(ctx context.Context) error { return r.stop(ctx, overdue) })
 	if err := r.attend(ctx, asked); err != nil {
 		return Result{}, err
 	}
@@ -112,7 +109,7 @@ func (r *podRun) attend(ctx, asked context.Context) (err error) {
 			r.emptied(ctx, failed)
 		case <-interrupted:
 			interrupted = nil
-			err = r.stop(ctx, prowapi.AbortedState, fmt.Sprintf("aborted: %v", context.Cause(asked)))
+			err = r.stop(ctx, context.Cause(asked))
 		case now := <-tick.C:
 			err = r.look(ctx, now)
 		}
@@ -151,7 +148,7 @@ func (r *podRun) heed(ctx context.Context, u update) error {
 	r.deliver(ctx)
 	ended := haveEnded(u.pod)
 	if u.pod.DeletionTimestamp != nil && !ended && r.stopped == nil {
-		return r.stop(ctx, prowapi.ErrorState, "Pod got deleted unexpectedly") // plank's words
+		return r.stop(ctx, &brokenError{"Pod got deleted unexpectedly"}) // plank's words
 	}
 	if ended && r.fetching == nil {
 		r.after(r.grace()+unloading+hurry, r.giveUp) // by then the cluster has ended the ferry
@@ -167,8 +164,8 @@ func (r *podRun) grace() time.Duration {
 
 // stop deletes the pod as Prow does. Its containers have their grace to end; then
 // what they have left is taken, whatever they do.
-func (r *podRun) stop(ctx context.Context, state prowapi.ProwJobState, reason string) error {
-	if !r.condemn(state, reason) {
+func (r *podRun) stop(ctx context.Context, cause error) error {
+	if !r.condemn(cause) {
 		return nil
 	}
 	r.deleted = true
@@ -182,8 +179,8 @@ func (r *podRun) stop(ctx context.Context, state prowapi.ProwJobState, reason st
 
 // abandon removes a pod whose job cannot start: there is nothing to be ended with
 // grace, and a sidecar that waits for the job would use up all of it.
-func (r *podRun) abandon(ctx context.Context, reason string) error {
-	if !r.condemn(prowapi.ErrorState, reason) {
+func (r *podRun) abandon(ctx context.Context, cause error) error {
+	if !r.condemn(cause) {
 		return nil
 	}
 	r.fetch(ctx)
@@ -191,12 +188,12 @@ func (r *podRun) abandon(ctx context.Context, reason string) error {
 }
 
 // condemn notes why the pod is deleted, unless its job has ended by itself.
-func (r *podRun) condemn(state prowapi.ProwJobState, reason string) bool {
+func (r *podRun) condemn(cause error) bool {
 	if r.stopped != nil || r.last != nil && haveEnded(r.last) {
 		return false
 	}
-	r.stopped = &verdict{state, reason}
-	r.logs.Say("deleting the pod: %s", reason)
+	r.stopped = cause
+	r.logs.Say("deleting the pod: %v", cause)
 	return true
 }
 
@@ -241,7 +238,7 @@ func (r *podRun) look(ctx context.Context, now time.Time) error {
 	switch {
 	case o.what == "" || o.what == r.said && !o.isFinal(waited, r.config):
 	case o.isFinal(waited, r.config):
-		return r.abandon(ctx, o.String())
+		return r.abandon(ctx, o.asError(r.config))
 	case waited > patient:
 		r.said = o.what
 		r.logs.Say("waiting: %s", o)
