@@ -2,11 +2,14 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/imagecmd"
+	"slipway.dev/slipway/prow/jobcmd"
 )
 
 func main() { cli.Main(slipway) }
@@ -15,6 +18,8 @@ func main() { cli.Main(slipway) }
 // registries or Prow, which no job binary links.
 func slipway(env cli.Env) *cobra.Command {
 	root := command.Slipway(env)
-	root.AddCommand(imagecmd.Group(env))
+	root.AddCommand(imagecmd.Group(env), jobcmd.Group(env, func(ctx context.Context, _ func(string)) (jobcmd.Images, error) {
+		return imagecmd.OpenLocal(ctx, env)
+	}))
 	return root
 }

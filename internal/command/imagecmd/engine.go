@@ -177,6 +177,13 @@ func (e *engine) each(ctx context.Context, args []string, do func(ctx context.Co
 	if err != nil {
 		return err
 	}
+	results, failed := e.make(ctx, images, do)
+	err = command.Show(e.env.Stdout, e.format, results, func(w io.Writer) { printResults(w, results) })
+	return errors.Join(err, failed)
+}
+
+// make makes images, and returns the results of those that were made.
+func (e *engine) make(ctx context.Context, images []image.Image, do func(ctx context.Context, name string) (build.Result, error)) ([]build.Result, error) {
 	results := make([]build.Result, len(images))
 	failed := build.Each(ctx, images, e.jobs, func(ctx context.Context, img image.Image) (err error) {
 		at := slices.IndexFunc(images, func(other image.Image) bool { return other.Name == img.Name })
@@ -184,8 +191,11 @@ func (e *engine) each(ctx context.Context, args []string, do func(ctx context.Co
 		return err
 	})
 	results = slices.DeleteFunc(results, func(r build.Result) bool { return r.ID == "" })
-	err = command.Show(e.env.Stdout, e.format, results, func(w io.Writer) { printResults(w, results) })
-	return errors.Join(err, single(failed, len(images)))
+	return results, single(failed, len(images))
+}
+
+func (e *engine) load(ctx context.Context, name string) (build.Result, error) {
+	return e.builder.Load(ctx, name, e.wanted())
 }
 
 // single is the error of an image that was alone, rather than that of one of one.

@@ -26,6 +26,7 @@ func Group(env cli.Env) *cobra.Command {
 		imageLoad(env),
 		imagePush(env),
 		imageVerify(env),
+		lockCommand(env),
 	)
 }
 

@@ -1,12 +1,9 @@
 package imagecmd
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
-	"slipway.dev/slipway/internal/image/build"
 )
 
 func imageLoad(env cli.Env) *cobra.Command {
@@ -23,9 +20,7 @@ Afterwards PREFIX/NAME:latest names the image of the checkout's tag.`,
   slipway image load --all
   slipway image load --remote registry.example/images --arch aarch64 version-tagger`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return e.each(c.Context(), args, func(ctx context.Context, name string) (build.Result, error) {
-				return e.builder.Load(ctx, name, e.wanted())
-			})
+			return e.each(c.Context(), args, e.load)
 		},
 	}
 	e.add(c.Flags())
