@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,10 +13,12 @@ import (
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
+	"slipway.dev/slipway/internal/command/imagecmd"
+	"slipway.dev/slipway/prow/jobcmd"
 )
 
-// targets are what the demo builds for.
-const targets = "deb12,deb13,el9,goo"
+// job is the postsubmit of jobs/example/hello-guest.yaml.
+const job = "hello-guest-build"
 
 func main() {
 	cli.Main(func(env cli.Env) *cobra.Command {
@@ -44,9 +45,9 @@ func demo(ctx context.Context, env cli.Env, out string) error {
 	}
 	fmt.Fprintf(env.Stdout, "%s main is now %s\n", repo.dir, commit)
 
-	title(env, "Run its postsubmit: daisy-builder --targets "+targets)
-	store, logs := filepath.Join(out, "store"), filepath.Join(out, "artifacts", commit[:12])
-	if err := postsubmit(ctx, env, repo, commit, store, logs); err != nil {
+	title(env, "Run its postsubmit: slipway job run "+job)
+	store, folder := filepath.Join(out, "store"), filepath.Join(out, "runs", commit[:12])
+	if err := postsubmit(ctx, env, repo, commit, store, folder); err != nil {
 		return err
 	}
 	return show(ctx, env, repo, commit, store, filepath.Join(out, "packages"))
@@ -54,25 +55,30 @@ func demo(ctx context.Context, env cli.Env, out string) error {
 
 func title(env cli.Env, text string) { fmt.Fprintf(env.Stdout, "\n== %s\n", text) }
 
-// postsubmit runs the job binary as Prow would: with the job's environment.
-func postsubmit(ctx context.Context, env cli.Env, repo repository, commit, store, artifacts string) error {
-	spec, err := json.Marshal(map[string]any{
-		"type": "postsubmit", "job": "hello-guest-build", "buildid": "1",
-		"refs": map[string]any{"org": "example", "repo": "hello-guest", "base_ref": "main", "base_sha": commit, "clone_uri": "file://" + repo.dir},
-	})
+// postsubmit runs the job as a maintainer would: the pod that Prow would make, under
+// podman, on the repository itself. The images that it names are built first.
+func postsubmit(ctx context.Context, env cli.Env, repo repository, commit, store, folder string) error {
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return err
 	}
-	job := map[string]string{"JOB_SPEC": string(spec), "ARTIFACTS": artifacts}
-	inside := cli.Env{
-		Args:   []string{"--targets", targets, "--store", store, "--check", "--verify-reproducible"},
-		Stdout: env.Stdout, Stderr: env.Stderr,
-		Getenv: func(key string) string { return job[key] },
-	}
-	if code := cli.Run(ctx, inside, command.DaisyBuilder(inside)); code != cli.ExitDone {
-		return fmt.Errorf("the postsubmit failed; its logs are in %s", artifacts)
+	code := jobs(ctx, env, "job", "run", job,
+		"--repo", repo.dir, "--in-place", "--base-ref", "main", "--base-sha", commit, "--output-dir", folder,
+		"--volume", "store="+store, "--volume", "cache="+filepath.Join(cache, "slipway"),
+		"--add-args", "--verify-reproducible")
+	if code != cli.ExitDone {
+		return fmt.Errorf("the postsubmit failed; what it left is in %s", folder)
 	}
 	return nil
+}
+
+// jobs calls the noun job, with the images of this checkout.
+func jobs(ctx context.Context, env cli.Env, args ...string) int {
+	env.Args = args
+	root := cli.Group("slipway", "Prow jobs", jobcmd.Group(env, func(ctx context.Context, _ func(string)) (jobcmd.Images, error) {
+		return imagecmd.OpenLocal(ctx, env)
+	}))
+	return cli.Run(ctx, env, root)
 }
 
 // show downloads the release, installs its deb and starts the program.
