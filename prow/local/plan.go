@@ -37,10 +37,7 @@ type Options struct {
 // nothing; the same arguments give the same plan.
 func NewPlan(job Job, sources []Source, o Options) (Plan, error) {
 	made := &changes{}
-	prowJob, err := newProwJob(job, sources, o, made)
-	if err != nil {
-		return Plan{}, err
-	}
+	prowJob := newProwJob(job, sources, o, made)
 	pod, err := decorate.ProwJobToPodLocal(*prowJob.DeepCopy(), o.Output)
 	if err != nil {
 		return Plan{}, fmt.Errorf("decorate the pod of %s: %w", job.Name, err)
@@ -60,7 +57,7 @@ func NewPlan(job Job, sources []Source, o Options) (Plan, error) {
 }
 
 // newProwJob is the ProwJob that Prow's controllers would make of the job.
-func newProwJob(job Job, sources []Source, o Options, made *changes) (prowapi.ProwJob, error) {
+func newProwJob(job Job, sources []Source, o Options, made *changes) prowapi.ProwJob {
 	var main prowapi.Refs
 	extra := sources
 	if job.Type != prowapi.PeriodicJob {
@@ -83,7 +80,7 @@ func newProwJob(job Job, sources []Source, o Options, made *changes) (prowapi.Pr
 	pj.Name, pj.Namespace = cmp.Or(o.ID, pj.Name), job.space
 	started := metav1.NewTime(o.Started)
 	pj.Status = prowapi.ProwJobStatus{StartTime: started, PendingTime: &started, State: prowapi.PendingState, PodName: pj.Name, BuildID: o.BuildID}
-	return pj, nil
+	return pj
 }
 
 // withoutCredentials takes out what clonerefs would need to reach a forge, and the

@@ -110,9 +110,9 @@ func plan(t *testing.T, spec string, o Options) (Plan, error) {
 	if err := yaml.UnmarshalStrict([]byte(spec), parsed); err != nil {
 		t.Fatal(err)
 	}
-	make := job.spec
+	ofJob := job.spec
 	job.spec = func(refs prowapi.Refs) prowapi.ProwJobSpec {
-		made := make(refs)
+		made := ofJob(refs)
 		made.PodSpec = parsed
 		return made
 	}

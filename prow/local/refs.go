@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,9 @@ type Event struct {
 func (e Event) Resolve(ctx context.Context, job Job, scratch string, say func(string)) ([]Source, error) {
 	if err := e.check(job); err != nil {
 		return nil, err
+	}
+	if e.BaseRef != "" && !job.RunsOn(e.BaseRef) {
+		say(fmt.Sprintf("Prow would not run %s for branch %s", job, e.BaseRef))
 	}
 	var sources []Source
 	extra := job.base.ExtraRefs
@@ -72,6 +76,11 @@ func (e Event) check(job Job) error {
 	case job.Repository == "" && (e.Repo != "" || e.BaseRef != ""):
 		return fmt.Errorf("%s has no repository (no extra_refs); leave out --repo and --base-ref", job.Name)
 	}
+	for name := range e.Extra {
+		if !slices.ContainsFunc(job.base.ExtraRefs, func(r prowapi.Refs) bool { return r.Org+"/"+r.Repo == name }) {
+			return fmt.Errorf("--extra-repo %s: %s has no such extra ref", name, job.Name)
+		}
+	}
 	return nil
 }
 
@@ -86,7 +95,7 @@ func (e Event) main(ctx context.Context, job Job, scratch string) (Source, error
 	if s.InPlace, err = e.inPlace(ctx, repository); err != nil {
 		return Source{}, err
 	}
-	s.Refs.Org, s.Refs.Repo, err = split(repository.name(job.Repository))
+	s.Refs.Org, s.Refs.Repo, err = split(repository.name(ctx, job.Repository))
 	if err != nil {
 		return Source{}, err
 	}
@@ -204,7 +213,7 @@ func (e Event) extra(ctx context.Context, refs prowapi.Refs, isMain bool) (Sourc
 		if s.InPlace, err = e.inPlace(ctx, repository); err != nil {
 			return Source{}, err
 		}
-		if s.Refs.Org, s.Refs.Repo, err = split(repository.name(name)); err != nil {
+		if s.Refs.Org, s.Refs.Repo, err = split(repository.name(ctx, name)); err != nil {
 			return Source{}, err
 		}
 	}

@@ -170,6 +170,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"remote tree", "pull-test", Event{Repo: remote.ServeHTTP(t)}, "is not on this machine"},
 		{"pull of a merge", "post-build", Event{Repo: remote.Dir, Pull: 1}, "has no pull request"},
 		{"base of a periodic", "nightly", Event{Repo: remote.Dir, BaseSHA: sha}, "--base-sha"},
+		{"no extra ref", "post-build", Event{Repo: remote.Dir, Extra: map[string]string{"example/tolos": remote.Dir}}, "--extra-repo example/tolos: post-build has no such extra ref"},
 		{"no repository", "plain", Event{Repo: remote.Dir}, "has no repository"},
 		{"no branch", "post-build", Event{Repo: remote.Dir, BaseRef: "nope"}, "no commit refs/heads/nope"},
 		{"no pull request", "pull-test", Event{Repo: remote.Dir, Pull: 9}, "pull request 9:"},

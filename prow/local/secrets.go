@@ -32,7 +32,7 @@ func (l *localizer) keys(o object, where string) []string {
 	}
 	var keys []string
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") {
+		if !strings.HasPrefix(e.Name(), "..") && !e.IsDir() { // a mounted secret has folders of that kind
 			keys = append(keys, e.Name())
 		}
 	}
@@ -41,21 +41,19 @@ func (l *localizer) keys(o object, where string) []string {
 
 // file is where the value of a key lies.
 func (l *localizer) file(o object, key, where string) (string, bool) {
-	path := filepath.Join(l.Secrets.Dir, o.name, key)
-	info, err := os.Stat(path)
-	switch {
-	case !filepath.IsLocal(o.name) || !filepath.IsLocal(key):
+	if !filepath.IsLocal(o.name) || !filepath.IsLocal(key) {
 		l.refuse(where, "%s %s has a key %s that is no file name", o.kind, o.name, key)
 		return "", false
-	case l.Secrets.Dir == "" || err != nil || info.IsDir():
+	}
+	path, err := filepath.Abs(filepath.Join(l.Secrets.Dir, o.name, key))
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if l.Secrets.Dir == "" || err != nil {
 		l.lacks(o, key, where, err)
 		return "", false
 	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		l.lacks(o, key, where, err)
-	}
-	return absolute, err == nil
+	return path, true
 }
 
 // value is the value of a key.

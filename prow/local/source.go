@@ -97,7 +97,8 @@ func (r Repository) mainBranch(ctx context.Context) (string, error) {
 // it is called, or by where it was cloned from.
 func (r Repository) is(ctx context.Context, name string) bool {
 	if !r.Local {
-		return r.name(name) == name
+		parsed, err := release.ParseRepository(r.URL)
+		return err == nil && parsed.Name == path.Base(name)
 	}
 	folder, err := r.git(ctx, "rev-parse", "--path-format=absolute", "--git-common-dir")
 	if err != nil {
@@ -115,11 +116,11 @@ func (r Repository) is(ctx context.Context, name string) bool {
 	return err == nil && from.String() == name
 }
 
-// name is ORG/NAME for the job's sources: the job's own if the repository is called
-// like it, so that a checkout anywhere stands for it, else what its URL ends in.
-func (r Repository) name(of string) string {
+// name is ORG/NAME for the job's sources: the job's own if the repository stands for
+// it, so that a checkout or fork anywhere does, else what its URL ends in.
+func (r Repository) name(ctx context.Context, of string) string {
 	parsed, err := release.ParseRepository(r.URL)
-	if err != nil || parsed.Name == path.Base(of) {
+	if err != nil || r.is(ctx, of) {
 		return of
 	}
 	return parsed.String()

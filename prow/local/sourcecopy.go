@@ -49,7 +49,7 @@ func (s Source) copyInto(ctx context.Context, folder string, say func(string)) e
 		return err
 	}
 	// Whoever a container runs as may read and push.
-	if err := run("init", "--quiet", "--bare", "--shared=0777", "--initial-branch="+s.Refs.BaseRef); err != nil {
+	if err := run("init", "--quiet", "--bare", "--shared=0777"); err != nil {
 		return err
 	}
 	if err := run("config", "uploadpack.allowAnySHA1InWant", "true"); err != nil {
@@ -105,6 +105,9 @@ func (s Source) names() []string {
 func (s Source) pin(run func(args ...string) error) error {
 	if err := run("update-ref", "refs/heads/"+s.Refs.BaseRef, s.Refs.BaseSHA); err != nil {
 		return fmt.Errorf("no branch holds commit %s any more, or it was never pushed: %w", s.Refs.BaseSHA, err)
+	}
+	if err := run("symbolic-ref", "HEAD", "refs/heads/"+s.Refs.BaseRef); err != nil {
+		return err
 	}
 	for _, pull := range s.Refs.Pulls {
 		if err := run("update-ref", pullRef(pull.Number), pull.SHA); err != nil {
