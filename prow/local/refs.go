@@ -41,7 +41,6 @@ func (e Event) Resolve(ctx context.Context, job Job, scratch string, say func(st
 		say(fmt.Sprintf("Prow would not run %s for branch %s", job, e.BaseRef))
 	}
 	var sources []Source
-	extra := job.base.ExtraRefs
 	if job.Type != prowapi.PeriodicJob {
 		main, err := e.main(ctx, job, scratch)
 		if err != nil {
@@ -49,7 +48,7 @@ func (e Event) Resolve(ctx context.Context, job Job, scratch string, say func(st
 		}
 		sources = append(sources, main)
 	}
-	for i, refs := range extra {
+	for i, refs := range job.base.ExtraRefs {
 		isMain := i == 0 && job.Type == prowapi.PeriodicJob
 		source, err := e.extra(ctx, refs, isMain)
 		if err != nil {
