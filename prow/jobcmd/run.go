@@ -39,7 +39,7 @@ The folder of the run holds what Prow would upload: started.json, finished.json,
 build-log.txt, podinfo.json, prowjob.json and artifacts/; the copies are in git/.
 
 Exit codes: 0 success, 1 failure or error, 2 misused, 124 timeout, 130 aborted.`,
-		Example: `  slipway job run hello-guest-gotest --repo ../hello-guest
+		Example: `  slipway job run hello-guest-packagebuild-deb12 --repo ../hello-guest
   slipway job run hello-guest-packagebuild-deb12 --repo ../hello-guest --pull 12 --pull-ref my-branch
   slipway job run hello-guest-build --repo ../hello-guest --volume store=out/store --volume cache=out/cache
   slipway job run hello-guest-packagebuild-deb12 --repo ../hello-guest -- --targets deb12 --root host --lint=false`,

@@ -19,7 +19,7 @@ func jobShow(env cli.Env, w world) *cobra.Command {
 the pod as Prow would hand it to a cluster, the pod as it runs on this machine,
 and each field that differs with the reason. Nothing is written, built or loaded;
 the values of secrets are not shown.`,
-		Example: `  slipway job show hello-guest-gotest
+		Example: `  slipway job show hello-guest-packagebuild-deb12
   slipway job show hello-guest-build --repo ../hello-guest --volume store=out/store --volume cache=out/cache`,
 		RunE: func(c *cobra.Command, args []string) error { return show(c, args, env, w, &ask, format) },
 	}

@@ -14,8 +14,8 @@ import (
 // Logs merges what the containers of a pod say into one stream for people: each
 // line after the name of its container, with a bar where it is the job's own.
 //
-// Bytes are never changed, and a line that is not finished is shown at once: another
-// container that speaks meanwhile begins a new line.
+// Bytes of the job are never changed, and a line that is not finished is shown at
+// once: another container that speaks meanwhile begins a new line.
 type Logs struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -40,11 +40,10 @@ func NewLogs(w io.Writer, pod *corev1.Pod) *Logs {
 
 // Container takes what one container says on one of its streams.
 func (l *Logs) Container(name string) io.Writer {
-	mark := " "
 	if l.own[name] {
-		mark = "|"
+		return &containerLog{l, fmt.Sprintf("%-*s | ", l.width, name)}
 	}
-	return &containerLog{l, fmt.Sprintf("%-*s %s ", l.width, name, mark)}
+	return &utilityLog{w: &containerLog{l, fmt.Sprintf("%-*s   ", l.width, name)}}
 }
 
 // Say writes a line of the engine's own.
