@@ -48,7 +48,11 @@ func readable(line []byte) []byte {
 	out.WriteString(strings.TrimSpace(fmt.Sprint(entry["msg"])))
 	for _, key := range slices.Sorted(maps.Keys(entry)) {
 		if !slices.Contains(ofMachines, key) {
-			fmt.Fprintf(&out, " %s=%v", key, entry[key])
+			value, more, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(entry[key])), "\n")
+			if more != "" {
+				value += " ..."
+			}
+			fmt.Fprintf(&out, " %s=%s", key, value)
 		}
 	}
 	out.WriteByte('\n')

@@ -46,13 +46,14 @@ const (
 // Run is the program that the ferry's container runs. args is a verb, and for
 // Send the name of a volume.
 func Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	return far{state: State, volumes: Volumes}.run(ctx, args, in, out)
+	return Far{State: State, Volumes: Volumes}.Run(ctx, args, in, out)
 }
 
-// far is the side of the pod.
-type far struct{ state, volumes string }
+// Far is the side of the pod, with its folders, which a test has elsewhere.
+type Far struct{ State, Volumes string }
 
-func (f far) run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+// Run is one program in the ferry's container; see Run.
+func (f Far) Run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	verb, rest := "", []string(nil)
 	if len(args) > 0 {
 		verb, rest = args[0], args[1:]
@@ -76,13 +77,13 @@ func (f far) run(ctx context.Context, args []string, in io.Reader, out io.Writer
 
 // hold stays until the container is told to end, which Kubernetes does when all
 // others have ended, and then until somebody has taken what they left.
-func (f far) hold(ctx context.Context) error {
+func (f Far) hold(ctx context.Context) error {
 	terminated, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return f.holdUntil(ctx, terminated)
 }
 
-func (f far) holdUntil(ctx, terminated context.Context) error {
+func (f Far) holdUntil(ctx, terminated context.Context) error {
 	if err := f.link(); err != nil {
 		return err
 	}
@@ -94,30 +95,30 @@ func (f far) holdUntil(ctx, terminated context.Context) error {
 }
 
 // link makes the program reachable at a path that does not depend on the image.
-func (f far) link() error {
+func (f Far) link() error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(f.state, filepath.Base(Program))
+	path := filepath.Join(f.State, filepath.Base(Program))
 	if err := os.Symlink(program, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
 }
 
-func (f far) receive(in io.Reader) error {
-	if err := Unpack(in, f.volumes); err != nil {
+func (f Far) receive(in io.Reader) error {
+	if err := Unpack(in, f.Volumes); err != nil {
 		return err
 	}
 	return f.mark(loaded)
 }
 
-func (f far) send(ctx context.Context, volume string, out io.Writer) error {
+func (f Far) send(ctx context.Context, volume string, out io.Writer) error {
 	if err := f.await(ctx, ended); err != nil {
 		return err
 	}
-	return Pack(out, map[string]string{".": filepath.Join(f.volumes, volume)})
+	return Pack(out, map[string]string{".": filepath.Join(f.Volumes, volume)})
 }
 
 // event is something that one process of the container tells the others.
@@ -129,16 +130,16 @@ const (
 	released event = "released" // what they left was taken
 )
 
-func (f far) mark(e event) error {
-	return os.WriteFile(filepath.Join(f.state, string(e)), nil, 0o644)
+func (f Far) mark(e event) error {
+	return os.WriteFile(filepath.Join(f.State, string(e)), nil, 0o644)
 }
 
-func (f far) has(e event) error {
-	_, err := os.Stat(filepath.Join(f.state, string(e)))
+func (f Far) has(e event) error {
+	_, err := os.Stat(filepath.Join(f.State, string(e)))
 	return err
 }
 
-func (f far) await(ctx context.Context, e event) error {
+func (f Far) await(ctx context.Context, e event) error {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	for f.has(e) != nil {

@@ -183,14 +183,14 @@ func TestSocketIsNotPacked(t *testing.T) {
 func TestTheWholeCourse(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	f := far{state: t.TempDir(), volumes: tree(t, map[string]string{"output/started.json": "{}"})}
-	do := func(verb ...string) error { return f.run(ctx, verb, nil, io.Discard) }
+	f := Far{State: t.TempDir(), Volumes: tree(t, map[string]string{"output/started.json": "{}"})}
+	do := func(verb ...string) error { return f.Run(ctx, verb, nil, io.Discard) }
 
 	if do(Ready) == nil {
 		t.Error("it is ready before anything was received")
 	}
 	repo := packed(t, map[string]string{"repo": tree(t, map[string]string{"HEAD": "ref"})})
-	if err := f.run(ctx, []string{Receive}, bytes.NewReader(repo), io.Discard); err != nil {
+	if err := f.Run(ctx, []string{Receive}, bytes.NewReader(repo), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if err := do(Ready); err != nil {
@@ -199,10 +199,10 @@ func TestTheWholeCourse(t *testing.T) {
 
 	held := make(chan error, 1)
 	terminated, terminate := context.WithCancel(ctx)
-	go func() { held <- far{f.state, f.volumes}.holdUntil(ctx, terminated) }()
+	go func() { held <- f.holdUntil(ctx, terminated) }()
 	sent := make(chan error, 1)
 	var stream bytes.Buffer
-	go func() { sent <- f.run(ctx, []string{Send, "output"}, nil, &stream) }()
+	go func() { sent <- f.Run(ctx, []string{Send, "output"}, nil, &stream) }()
 	select {
 	case err := <-sent:
 		t.Fatalf("it sent before the others ended: %v", err)
@@ -235,7 +235,7 @@ func TestTheWholeCourse(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	for _, args := range [][]string{nil, {"help"}, {Send}, {Send, "../etc"}, {Hold, "x"}} {
-		if err := (far{t.TempDir(), t.TempDir()}).run(t.Context(), args, nil, io.Discard); err == nil {
+		if err := (Far{t.TempDir(), t.TempDir()}).Run(t.Context(), args, nil, io.Discard); err == nil {
 			t.Errorf("%q was accepted", args)
 		}
 	}
