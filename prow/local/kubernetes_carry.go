@@ -96,29 +96,6 @@ func (r *podRun) unload(ctx context.Context, volume, folder string) error {
 	return err
 }
 
-// endSending lets a far side that waits for the others' end wait no longer.
-func (r *podRun) endSending(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
-	defer cancel()
-	if err := r.inFerry(ctx, nil, nil, ferry.End); err != nil {
-		r.logs.Say("take the pod's files: %v", err)
-		return r.giveUp(ctx)
-	}
-	return nil
-}
-
-// emptied lets the pod end, now that its files are here or will not come.
-func (r *podRun) emptied(ctx context.Context, err error) {
-	r.fetched, r.lost = true, err
-	r.after(callDeadline, r.giveUp)
-	if err != nil || r.cut {
-		r.after(0, r.giveUp)
-	}
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
-	defer cancel()
-	_ = r.inFerry(ctx, nil, nil, ferry.Release) // it may end before it can say that it does
-}
-
 // trying carries, and tries again while there is a pod to carry from or to.
 func (r *podRun) trying(ctx context.Context, carry func(context.Context) error) error {
 	var err error

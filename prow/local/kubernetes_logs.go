@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // logReader follows the log of each container of a pod from its start on.
@@ -45,7 +46,7 @@ func (l *logReader) follow(ctx context.Context, container string) {
 	var last time.Time
 	for attempt := 0; attempt < attempts; attempt++ {
 		seen, err := l.once(ctx, container, last)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || apierrors.IsNotFound(err) && seen.IsZero() { // it never ran
 			return
 		}
 		if seen.After(last) {

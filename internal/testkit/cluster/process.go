@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,7 +66,7 @@ func (c *Cluster) await(ctx context.Context, path string, wanted func([]byte) bo
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w: %v %.500s", path, context.Cause(ctx), err, body)
+			return fmt.Errorf("wait for %s: %w: %.500s", path, errors.Join(context.Cause(ctx), err), body)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -170,7 +170,7 @@ func makeFolder(root *os.Root, name string, mode fs.FileMode) error {
 }
 
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
