@@ -105,15 +105,16 @@ func (p *Podman) Signal(ctx context.Context, signal string, names ...string) err
 
 // RemovePod kills and removes a pod with its containers. One that does not exist is
 // what was wanted.
+//
+// podman itself stops a pod whose last container has just ended. A removal at that
+// moment waits three seconds for a lock, and a stop does not, so the stop comes first.
 func (p *Podman) RemovePod(ctx context.Context, name string) error {
-	remove := func() error {
-		_, err := p.Output(ctx, "pod", "rm", "--force", "--ignore", "--time", "0", name)
-		return err
+	_, _ = p.Output(ctx, "pod", "stop", "--ignore", "--time", "0", name) // what is left of it, the removal tells
+	_, err := p.Output(ctx, "pod", "rm", "--force", "--ignore", "--time", "0", name)
+	if err != nil { // podman's own clean-up may have come between
+		_, err = p.Output(ctx, "pod", "rm", "--force", "--ignore", "--time", "0", name)
 	}
-	if remove() == nil {
-		return nil
-	}
-	if err := remove(); err != nil { // podman's own clean-up of a container that ended may have come between
+	if err != nil {
 		return fmt.Errorf("remove pod %s: %w", name, err)
 	}
 	return nil

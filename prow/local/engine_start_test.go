@@ -45,11 +45,11 @@ func (r *rig) testCannotStart(t *testing.T) {
 // A podman that does not work is told by its own words, with what would install it.
 func TestPodmanBroken(t *testing.T) {
 	need.Tool(t, "podman", "podman")
-	real, err := exec.LookPath("podman")
+	installed, err := exec.LookPath("podman")
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "#!/bin/sh\n[ $1 = kube ] && { echo Error: no cgroups here >&2; exit 125; }\nexec " + real + " \"$@\"\n"
+	script := "#!/bin/sh\n[ $1 = kube ] && { echo Error: no cgroups here >&2; exit 125; }\nexec " + installed + " \"$@\"\n"
 	folder := filepath.Dir(newFile(t, "podman", []byte(script)))
 	if err := os.Chmod(filepath.Join(folder, "podman"), 0o755); err != nil {
 		t.Fatal(err)

@@ -93,13 +93,13 @@ func writePodInfo(plan Plan, status corev1.PodStatus) error {
 
 // writeIfMissing writes a file unless there is one that is whole: a utility that was
 // killed may have left half of it.
-func writeIfMissing(path string, make func() ([]byte, error)) error {
+func writeIfMissing(path string, content func() ([]byte, error)) error {
 	if data, err := os.ReadFile(path); err == nil && json.Valid(data) {
 		return nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	data, err := make()
+	data, err := content()
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
