@@ -42,6 +42,17 @@ func (r *rig) testCannotStart(t *testing.T) {
 	r.check(t, plan, &log)
 }
 
+// A run that cannot even begin leaves nothing either.
+func (r *rig) testCannotPrepare(t *testing.T) {
+	plan := r.plan(t, nil, r.script("", "true"))
+	plan.Files = append(plan.Files, File{Path: filepath.Join(plan.Scratch, "secret"), Mode: 0o400, From: "/no/such/file"})
+	var log buffer
+	if result, err := r.engine(plan).Run(t.Context(), plan, &log); err == nil || !strings.Contains(err.Error(), "/no/such/file") {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	r.check(t, plan, &log)
+}
+
 // A podman that does not work is told by its own words, with what would install it.
 func TestPodmanBroken(t *testing.T) {
 	need.Tool(t, "podman", "podman")

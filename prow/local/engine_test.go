@@ -28,7 +28,7 @@ func TestPodman(t *testing.T) {
 		{"abort while an init container runs", (*rig).testAbortInit}, {"init failure", (*rig).testInitFailure},
 		{"two containers", (*rig).testTwoContainers}, {"big output", (*rig).testBigOutput}, {"two at once", (*rig).testTwoAtOnce},
 		{"overdue", (*rig).testOverdue}, {"pending for too long", (*rig).testPending}, {"image missing", (*rig).testImageMissing},
-		{"cannot start", (*rig).testCannotStart}, {"killed", (*rig).testKilled}, {"another user", (*rig).testAnotherUser},
+		{"cannot start", (*rig).testCannotStart}, {"cannot prepare", (*rig).testCannotPrepare}, {"killed", (*rig).testKilled}, {"another user", (*rig).testAnotherUser},
 	}
 	t.Run("runs", func(t *testing.T) {
 		for _, test := range tests {

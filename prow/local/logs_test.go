@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+
+	"slipway.dev/slipway/internal/podman"
 )
 
 func podOf(init []string, containers ...string) *corev1.Pod {
@@ -129,5 +131,21 @@ func TestParseRecord(t *testing.T) {
 		if string(said) != tt.said || whole != tt.whole || stderr != tt.stderr {
 			t.Errorf("%q: got %q, %v, %v", tt.record, said, whole, stderr)
 		}
+	}
+}
+
+// What a container said last is shown although nobody looked since, and although the
+// storage's index did not tell where its log is.
+func TestFollowShowsTheRest(t *testing.T) {
+	t.Setenv("CONTAINER_HOST", "ssh://elsewhere") // whose storage nobody can read
+	var out bytes.Buffer
+	r := newPodmanRun(NewPodman(&podman.Podman{}, PodmanConfig{}), Plan{Local: podOf(nil, "test")}, "pod", NewLogs(&out, podOf(nil, "test")))
+	var c podman.Container
+	c.Name = "pod-test"
+	c.HostConfig.LogConfig.Path = newFile(t, "ctr.log", []byte(conmonLog("last words\n", 100)))
+	stop := r.follow(t.Context())
+	stop([]podman.Container{c})
+	if diff := cmp.Diff("test | last words\n", out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
