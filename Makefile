@@ -4,11 +4,12 @@ export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
 
+include images/Makefile
+
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-build: ## build bin/slipway and the job binaries
-	$(GO) build -trimpath -o bin/ ./cmd/slipway ./images/...
+build: $(SLIPWAY) ## build bin/slipway
 
 setup: ## install the Debian packages that tests and the demo need
 	@$(GO) run ./internal/setup
@@ -21,6 +22,13 @@ test: setup ## all tests that must pass before a merge
 	$(GO) test -timeout 60m -run TestInstall ./internal/store/storetest/server
 	$(GO) test -timeout 20m ./...
 	$(GO) run ./internal/fuzz --time 2s
+
+e2e-images: setup ## build every job image twice, in two places, and compare
+	SLIPWAY_E2E=images $(GO) test -count=1 -timeout 60m -run TestSameImageEverywhere -v ./images
+
+e2e-kubernetes: ## run jobs on a real Kubernetes node, which is compiled the first time (ten minutes)
+	@$(GO) run ./internal/setup --kubernetes
+	SLIPWAY_E2E=kubernetes $(GO) test -p 1 -count=1 -timeout 60m -run '^(TestKubernetes|TestNodeRunsAPod)$$' ./internal/testkit/cluster ./prow/local
 
 fuzz: ## every fuzz target for a minute each
 	$(GO) run ./internal/fuzz --time 1m
@@ -38,6 +46,4 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
-include images/Makefile
-
-.PHONY: help build setup demo test fuzz bench lint docs clean
+.PHONY: help build setup demo test e2e-images e2e-kubernetes fuzz bench lint docs clean

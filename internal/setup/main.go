@@ -50,19 +50,30 @@ var peers = []struct{ program, pkg string }{
 	{"newuidmap", "uidmap"},
 }
 
+// node is what a Kubernetes node of tests needs.
+var node = []struct{ program, pkg string }{
+	{"containerd", "containerd"},
+	{"/usr/lib/cni/bridge", "containernetworking-plugins"},
+	{"conntrack", "conntrack"},
+}
+
 func main() {
 	cli.Main(func(env cli.Env) *cobra.Command {
-		var bench bool
+		var bench, kubernetes bool
 		c := &cobra.Command{
 			Use: "setup", Short: "Install the Debian packages that tests and the demo need", Args: cli.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
 				if bench {
 					tools = append(tools, peers...)
 				}
+				if kubernetes {
+					tools = append(tools, node...)
+				}
 				return setup(c.Context(), env)
 			},
 		}
 		c.Flags().BoolVar(&bench, "bench", false, "also what benchmarks are measured beside")
+		c.Flags().BoolVar(&kubernetes, "kubernetes", false, "also what a Kubernetes node of tests needs")
 		return c
 	})
 }

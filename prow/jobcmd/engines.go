@@ -21,7 +21,7 @@ import (
 // engine is one way to run pods.
 type engine struct {
 	name   string
-	remote bool // it takes images from their registries, not from podman's storage
+	remote bool // it takes images from their registries, and secrets from its own, not from this machine
 	open   func(f engineFlags) (local.Engine, error)
 	// fetch makes images that are not of the tree be where the engine finds them; nil
 	// leaves that to the engine.
@@ -66,6 +66,16 @@ func engines() []engine {
 					return nil, err
 				}
 				return local.NewPodman(p, local.PodmanConfig{}), nil
+			},
+		},
+		{
+			name: "kind", fetch: fetch,
+			open: func(engineFlags) (local.Engine, error) {
+				p, err := podman.New(cache())
+				if err != nil {
+					return nil, err
+				}
+				return local.NewKind(p), nil
 			},
 		},
 		{

@@ -21,6 +21,7 @@ import (
 	"slipway.dev/slipway/internal/exec"
 	"slipway.dev/slipway/internal/testkit/cluster"
 	"slipway.dev/slipway/internal/testkit/need"
+	"slipway.dev/slipway/prow/podutils/podutilstest"
 )
 
 const (
@@ -49,13 +50,7 @@ func TestKubernetes(t *testing.T) {
 func loadImages(t *testing.T, node *cluster.Cluster) {
 	t.Helper()
 	need.Tool(t, "busybox", "busybox-static")
-	program := filepath.Join(t.TempDir(), "pod-utilities")
-	if _, err := exec.Output(t.Context(), exec.Cmd{
-		Args: []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./testdata/pod-utilities"},
-		Env:  append(os.Environ(), "CGO_ENABLED=0"),
-	}); err != nil {
-		t.Fatal(err)
-	}
+	program := podutilstest.Program(t, "local")
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ type Options struct {
 	Started time.Time         // when it was asked for
 	Output  string            // absolute folder for what the run leaves
 	Images  []string          // names of the images of the tree, which take the place of those that the job names
-	Remote  bool              // images come from their registries, as in the cluster
+	Remote  bool              // the pod runs where Prow's would: its images, fields and secrets are left to the cluster
 	Args    []string          // arguments of the job's container instead of its own; nil keeps them
 	More    []string          // arguments to add to them
 	Env     map[string]string // variables of the job's container, besides or instead of its own

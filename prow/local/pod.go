@@ -35,6 +35,10 @@ func (l *localizer) run() error {
 	if err := l.replaceVolumes(); err != nil {
 		return err
 	}
+	if l.Remote { // a cluster honours every field, and holds the secrets
+		l.seeSources()
+		return nil
+	}
 	l.dropDefaults()
 	l.refused = append(l.refused, settle(&l.pod.Spec, l.changes)...)
 	for _, step := range []func(){
@@ -98,9 +102,6 @@ func (l *localizer) dropAnnotations() {
 
 // useImage names the image of the tree, whatever registry and digest the job names.
 func (l *localizer) useImage(field string, c *corev1.Container) {
-	if l.Remote {
-		return
-	}
 	name, ok := treeImage(c.Image, l.Images)
 	if ok {
 		local := image.Canonical + "/" + name + ":latest"

@@ -1,5 +1,5 @@
 // Package podutils is Prow's pod utilities as one program: clonerefs, initupload,
-// entrypoint and sidecar.
+// entrypoint and sidecar, and beside them the ferry of local runs on a cluster.
 //
 // A decorated pod starts its containers with the image's own entrypoint and one
 // variable of options each, so one image can serve all four: the program becomes
@@ -35,7 +35,7 @@ const (
 // utility is one of Prow's programs.
 type utility struct {
 	name     string
-	variable string                  // holds its options, as the pod's decoration sets it
+	variable string                  // holds its options, as the pod's decoration sets it; empty is none
 	run      func(args []string) int // returns what the process is to exit with
 }
 
@@ -45,6 +45,7 @@ func utilities() []utility {
 		{"initupload", initupload.JSONConfigEnvVar, initUpload},
 		{"sidecar", sidecar.JSONConfigEnvVar, runSidecar},
 		{"entrypoint", entrypoint.JSONConfigEnvVar, runEntrypoint},
+		{"ferry", "", runFerry},
 	}
 }
 
@@ -75,7 +76,7 @@ func choose(argv []string, lookup func(string) (string, bool)) (utility, []strin
 		}
 	}
 	for _, u := range all {
-		if _, found := lookup(u.variable); found {
+		if _, found := lookup(u.variable); found && u.variable != "" {
 			return u, args, nil
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/prow/pkg/initupload"
 	"sigs.k8s.io/prow/pkg/logrusutil"
 	"sigs.k8s.io/prow/pkg/sidecar"
+
+	"slipway.dev/slipway/prow/local/ferry"
 )
 
 // prepare loads a utility's options and checks them.
@@ -110,6 +112,16 @@ func runSidecar(args []string) int {
 	}
 	if failures > 0 && o.EntryError {
 		return fail("Failed", fmt.Errorf("%d containers failed", failures))
+	}
+	return exitDone
+}
+
+// runFerry carries folders to and from the machine that started the pod. Its output
+// is what it carries, so it logs nothing.
+func runFerry(args []string) int {
+	if err := ferry.Run(context.Background(), args, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
 	}
 	return exitDone
 }
