@@ -4,8 +4,6 @@ package main
 import (
 	"os"
 
-	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
-
 	"slipway.dev/slipway/prow/podutils"
 )
 

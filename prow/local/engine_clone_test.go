@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 
+	"slipway.dev/slipway/internal/exec"
 	"slipway.dev/slipway/internal/testkit/gitrepo"
 )
 
@@ -16,12 +17,9 @@ const podUtilitiesImage = "slipway.dev/images/pod-utilities:latest"
 // The image of the pod utilities clones what a job refers to: it has git.
 func TestPodmanClones(t *testing.T) {
 	r := newRig(t)
-	stored, err := r.podman.Images(t.Context())
-	if err != nil {
+	load := exec.Cmd{Args: []string{"go", "run", "./cmd/slipway", "image", "load", "pod-utilities"}, Dir: filepath.Join("..", "..")}
+	if _, err := exec.Output(t.Context(), load); err != nil {
 		t.Fatal(err)
-	}
-	if !isStored(stored, podUtilitiesImage) {
-		t.Skip(podUtilitiesImage + " is not on this machine; run: make load-pod-utilities")
 	}
 	remote := gitrepo.New(t)
 	remote.Commit(t, map[string]string{"README": "hello from the clone\n"})
