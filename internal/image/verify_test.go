@@ -28,7 +28,7 @@ func TestVerify(t *testing.T) {
 		{"a cycle", map[string]string{"Dockerfile": "FROM scratch\nFROM slipway.dev/images/b\n", "b/Dockerfile": "FROM slipway.dev/images/app\n"},
 			[]string{"images/app/Dockerfile:2: cyclic FROM: app → b → app; take out one of images/app/Dockerfile:2, images/b/Dockerfile:1"}},
 		{"no argument", map[string]string{"Dockerfile": "ARG A\nFROM $A\n"}, []string{"images/app/Dockerfile:2: FROM $A names no image; give the argument a default"}},
-		{"a bad instruction", map[string]string{"Dockerfile": "FROM scratch\nCPOY a b\n"}, []string{"images/app/Dockerfile:2: unknown instruction: CPOY"}},
+		{"a bad instruction", map[string]string{"Dockerfile": "FROM scratch\nCOPPY a b\n"}, []string{"images/app/Dockerfile:2: unknown instruction: COPPY"}},
 		{"a bad FROM", map[string]string{"Dockerfile": "FROM\n"}, []string{"images/app/Dockerfile:1: "}},
 		{"empty", map[string]string{"Dockerfile": ""}, []string{"images/app/Dockerfile:1: file with no instructions"}},
 		{"an architecture that the parent lacks", map[string]string{"Dockerfile.arm64": "FROM slipway.dev/images/base\n"},
@@ -71,7 +71,7 @@ func TestVerify(t *testing.T) {
 
 // A finding of a Dockerfile that serves two architectures is told once.
 func TestVerifyTellsOnce(t *testing.T) {
-	c := newCheckout(t, map[string]string{"images/app/Dockerfile": "FROM alpine\nCPOY a b\n", "images/app/debian.yaml": "architectures: [amd64, arm64]\n"})
+	c := newCheckout(t, map[string]string{"images/app/Dockerfile": "FROM alpine\nCOPPY a b\n", "images/app/debian.yaml": "architectures: [amd64, arm64]\n"})
 	if findings := c.open().Verify(); len(findings) != 2 {
 		t.Errorf("got %v, want 2 findings", findings)
 	}

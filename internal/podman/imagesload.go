@@ -27,7 +27,7 @@ func (p *Podman) Load(ctx context.Context, folder string) error {
 	command.Stdin, command.Stdout, command.Stderr = r, io.Discard, nil
 	command.Env = append(command.Env, "TMPDIR="+filepath.Dir(folder))
 	err := exec.Run(ctx, command)
-	r.Close()
+	_ = r.Close()
 	if err := errors.Join(err, skipClosed(<-written)); err != nil {
 		return explainFull(fmt.Errorf("load an image into podman: %w", err), p.root())
 	}

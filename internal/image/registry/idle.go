@@ -79,7 +79,7 @@ func (d *download) Read(p []byte) (int, error) {
 	d.watch.timer.Reset(d.watch.idle)
 	n, err := d.ReadCloser.Read(p)
 	d.watch.timer.Stop()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = d.watch.explain(err)
 	}
 	return n, err
