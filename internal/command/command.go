@@ -40,8 +40,9 @@ Every command says with --help what it does, with an example. Exit codes: 0 done
 type Form string
 
 func (f *Form) String() string { return string(*f) }
+
 // Type is what help shows for a value.
-func (f *Form) Type() string   { return "text|json" }
+func (f *Form) Type() string { return "text|json" }
 
 // Set takes what a person wrote.
 func (f *Form) Set(value string) error {

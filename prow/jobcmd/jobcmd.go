@@ -7,7 +7,6 @@ package jobcmd
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -62,24 +61,6 @@ func (s source) load() (local.Jobs, error) {
 	return local.Load(
 		cmp.Or(s.config, filepath.Join(checkout, "config", "config.yaml")),
 		cmp.Or(s.jobs, filepath.Join(checkout, "jobs")))
-}
-
-// form is how a result is written.
-type form string
-
-func (f *form) String() string { return string(*f) }
-func (f *form) Type() string   { return "text|json" }
-func (f *form) Set(value string) error {
-	if value != "text" && value != "json" {
-		return fmt.Errorf("it must be text or json")
-	}
-	*f = form(value)
-	return nil
-}
-
-func (f *form) addFlag(flags *pflag.FlagSet) {
-	*f = "text"
-	flags.VarP(f, "output", "o", "form of the result: text or json")
 }
 
 // oneJob takes just one job's name; what follows -- is for the job.

@@ -1,21 +1,20 @@
 package jobcmd
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/command"
 )
 
 func jobList(env cli.Env) *cobra.Command {
 	var (
 		from   source
-		format form
+		format command.Form
 	)
 	c := &cobra.Command{
 		Use: "list", Short: "List all jobs: name, type, repository, branches, image", Args: cli.NoArgs,
@@ -26,19 +25,16 @@ func jobList(env cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if format == "json" {
-				return writeJSON(env.Stdout, jobs)
-			}
-			table := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tTYPE\tREPOSITORY\tBRANCHES\tIMAGE")
-			for _, j := range jobs {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", j.Name, j.Type, dash(j.Repository), dash(strings.Join(j.Branches, ",")), shortImage(j.Image))
-			}
-			return table.Flush()
+			return command.Show(env.Stdout, format, jobs, func(w io.Writer) {
+				fmt.Fprintln(w, "NAME\tTYPE\tREPOSITORY\tBRANCHES\tIMAGE")
+				for _, j := range jobs {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.Name, j.Type, dash(j.Repository), dash(strings.Join(j.Branches, ",")), shortImage(j.Image))
+				}
+			})
 		},
 	}
 	from.addFlags(c.Flags())
-	format.addFlag(c.Flags())
+	command.FormFlag(c.Flags(), &format)
 	return c
 }
 
@@ -53,11 +49,4 @@ func dash(text string) string {
 func shortImage(reference string) string {
 	name, _, _ := strings.Cut(reference, "@")
 	return dash(name)
-}
-
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
 }

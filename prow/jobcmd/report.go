@@ -6,9 +6,9 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/prow/local"
 )
 
@@ -45,15 +45,11 @@ func (r run) report(ctx context.Context, p planned, result local.Result, copies 
 			made.Tags = append(made.Tags, tags{c.Folder, c.From, names})
 		}
 	}
-	if r.format == "json" {
-		return writeJSON(r.env.Stdout, made)
-	}
-	return made.write(r.env.Stdout)
+	return command.Show(r.env.Stdout, r.format, made, made.write)
 }
 
 // write is the summary for people.
-func (r report) write(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func (r report) write(table io.Writer) {
 	fmt.Fprintf(table, "\njob\t%s\nstate\t%s\n", r.Job, ending(r.Result))
 	fmt.Fprintf(table, "duration\t%s\n", r.Finished.Sub(r.Started).Round(10*time.Millisecond))
 	for _, c := range r.Containers {
@@ -73,7 +69,6 @@ func (r report) write(w io.Writer) error {
 			fmt.Fprintf(table, "to take them\tgit -C %s fetch %s %s\n", checkoutOf(t.From), t.Copy, refspecs(t.Tags))
 		}
 	}
-	return table.Flush()
 }
 
 // ending is a result's state and reason, of which either may say the other.

@@ -9,6 +9,7 @@ import (
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/prow/local"
 )
 
@@ -23,7 +24,7 @@ func jobRun(env cli.Env, w world) *cobra.Command {
 	var (
 		ask    request
 		flags  engineFlags
-		format form
+		format command.Form
 		dryRun bool
 	)
 	c := &cobra.Command{
@@ -58,7 +59,7 @@ Exit codes: 0 success, 1 failure or error, 2 misused, 124 timeout, 130 aborted.`
 	}
 	ask.addFlags(c.Flags())
 	flags.addFlags(c.Flags(), w.engines)
-	format.addFlag(c.Flags())
+	command.FormFlag(c.Flags(), &format)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be done, as `slipway job show` does")
 	return c
 }
@@ -70,7 +71,7 @@ type run struct {
 	engine engine
 	flags  engineFlags
 	ask    *request
-	format form
+	format command.Form
 }
 
 func (r run) do(c *cobra.Command, args []string) error {

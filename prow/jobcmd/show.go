@@ -2,16 +2,18 @@ package jobcmd
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/command"
 )
 
 func jobShow(env cli.Env, w world) *cobra.Command {
 	var (
 		ask    request
-		format form
+		format command.Form
 	)
 	c := &cobra.Command{
 		Use: "show JOB", Short: "Show what a run of a job would do: ProwJob, pod, and what differs here", Args: oneJob,
@@ -24,25 +26,21 @@ the values of secrets are not shown.`,
 		RunE: func(c *cobra.Command, args []string) error { return show(c, args, env, w, &ask, format) },
 	}
 	ask.addFlags(c.Flags())
-	format.addFlag(c.Flags())
+	command.FormFlag(c.Flags(), &format)
 	return c
 }
 
-func show(c *cobra.Command, args []string, env cli.Env, w world, ask *request, format form) error {
+func show(c *cobra.Command, args []string, env cli.Env, w world, ask *request, format command.Form) error {
 	return withScratch(func(scratch string) error {
 		p, err := ask.plan(c, args, w, true, scratch, sayTo(env))
 		if err != nil {
 			return err
 		}
-		if format == "json" {
-			return writeJSON(env.Stdout, p.Show())
-		}
 		text, err := p.YAML()
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(env.Stdout, text)
-		return nil
+		return command.Show(env.Stdout, format, p.Show(), func(w io.Writer) { fmt.Fprint(w, text) })
 	})
 }
 
