@@ -23,6 +23,9 @@ test: setup ## all tests that must pass before a merge
 	$(GO) test -timeout 20m ./...
 	$(GO) run ./internal/fuzz --time 2s
 
+e2e-docs: setup ## run every command that the pages of docs/ show
+	SLIPWAY_E2E=docs $(GO) test -count=1 -timeout 60m -v ./internal/docs
+
 e2e-images: setup ## build every job image twice, in two places, and compare
 	SLIPWAY_E2E=images $(GO) test -count=1 -timeout 60m -run TestSameImageEverywhere -v ./images
 
@@ -46,4 +49,4 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
-.PHONY: help build setup demo test e2e-images e2e-kubernetes fuzz bench lint docs clean
+.PHONY: help build setup demo test e2e-docs e2e-images e2e-kubernetes fuzz bench lint docs clean

@@ -24,6 +24,9 @@ var tasks = []string{
 }
 
 func TestCommands(t *testing.T) {
+	if os.Getenv("SLIPWAY_E2E") != "docs" {
+		t.Skip("the pages build images and run jobs, which takes minutes; run: make e2e-docs")
+	}
 	need.Root(t)
 	need.Tool(t, "podman", "podman")
 	need.Tool(t, "mmdebstrap", "mmdebstrap")

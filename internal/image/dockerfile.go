@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -25,6 +26,7 @@ type dockerfile struct {
 	file     string // below the checkout
 	arch     string
 	refs     []reference
+	base     string   // what the last stage begins with, through other stages
 	copies   []string // sources of COPY that come from the context
 	problems []problem
 	bad      error // the first problem that hides which images are named
@@ -45,6 +47,7 @@ type reading struct {
 	global  map[string]string // arguments from before the first FROM
 	stage   map[string]string // arguments and environment of this stage
 	stages  []string          // names of the stages so far, in lower case
+	bases   map[string]string // what each of them begins with, by its name
 }
 
 // readDockerfile finds the images that a Dockerfile names. It reads more than it
@@ -60,7 +63,7 @@ func readDockerfile(file string, data []byte, arch string, arguments map[string]
 	}
 	r := &reading{
 		dockerfile: d, lex: shell.NewLex(parsed.EscapeToken), given: arguments,
-		builtin: builtins(arch), global: map[string]string{},
+		builtin: builtins(arch), global: map[string]string{}, bases: map[string]string{},
 	}
 	for _, node := range parsed.AST.Children {
 		r.instruction(node)
@@ -140,6 +143,8 @@ func (r *reading) from(stage *instructions.Stage, line int) {
 	case !isStage(r.stages, name):
 		r.refs = append(r.refs, reference{line, "FROM", name, stage.BaseName})
 	}
+	r.base = cmp.Or(r.bases[strings.ToLower(name)], name)
+	r.bases[strings.ToLower(stage.Name)] = r.base
 	r.begin(stage.Name)
 }
 

@@ -76,3 +76,23 @@ func FuzzReadDockerfile(f *testing.F) {
 		readDockerfile("Dockerfile", []byte(text), "amd64", nil)
 	})
 }
+
+// TestBase finds what the last stage begins with.
+func TestBase(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"one", "# FROM a\nFROM b\nRUN x\n", "b"},
+		{"the last", "FROM a AS x\nfrom --platform=linux/amd64 b\n", "b"},
+		{"through a stage", "FROM a as Build\nFROM c AS d\nFROM build\n", "a"},
+		{"through two stages", "FROM a AS x\nFROM x AS y\nFROM y\n", "a"},
+		{"an argument", "ARG A=a\nFROM $A\n", "a"},
+		{"not what is copied", "FROM a\nCOPY --from=b x /\n", "a"},
+		{"none", "RUN x\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := readDockerfile("Dockerfile", []byte(tt.text), "amd64", nil).base; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -26,6 +26,7 @@ type Image struct {
 	Dockerfiles   map[string]string // file name in Folder by architecture
 	Architectures []string          // Go's names of those that it is built for, sorted
 	Parents       []string          // names of images of this tree that its Dockerfile names in FROM, COPY --from or RUN --mount=from=, sorted
+	Base          string            // the one of Parents whose files it begins with, or empty
 	External      []string          // references of other images that it names so, as written, with arguments in place; never "scratch"
 	Program       string            // name of the program that is compiled from the folder's main.go into the build context, or empty
 }

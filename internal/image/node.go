@@ -172,6 +172,9 @@ func (t *Tree) refer(n *node) error {
 				n.parents[parent] = place{d.file, ref.line}
 			}
 		}
+		if base, ok := t.inTree(d.base); ok {
+			n.image.Base = base
+		}
 	}
 	n.image.Parents = slices.Sorted(maps.Keys(n.parents))
 	n.image.External = slices.Sorted(maps.Keys(external))

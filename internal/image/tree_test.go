@@ -112,7 +112,7 @@ func TestOpenFolders(t *testing.T) {
 	c.must(err)
 	want := []Image{
 		{Name: "b", Folder: c.path("deep/er/b"), Dockerfile: "Dockerfile", Dockerfiles: map[string]string{"amd64": "Dockerfile"},
-			Architectures: []string{"amd64"}, Parents: []string{"c"}},
+			Architectures: []string{"amd64"}, Parents: []string{"c"}, Base: "c"},
 		{Name: "c", Folder: c.path("deep/er/c"), Dockerfile: "Dockerfile.aarch64", Dockerfiles: map[string]string{"arm64": "Dockerfile.aarch64"},
 			Architectures: []string{"arm64"}},
 	}

@@ -147,12 +147,9 @@ func replace(file string, text []byte) error {
 // below are the locks of what the image stands on, lowest first.
 func (l *locking) below(img image.Image) ([]debian.Lock, error) {
 	var locks []debian.Lock
-	for {
-		parent, err := l.standsOn(img)
-		if err != nil || parent == "" {
-			return locks, err
-		}
-		if img, err = l.tree.Find(parent); err != nil {
+	for img.Base != "" {
+		var err error
+		if img, err = l.tree.Find(img.Base); err != nil {
 			return nil, err
 		}
 		lock, err := debian.ReadLock(filepath.Join(img.Folder, debian.LockFile))
@@ -164,6 +161,7 @@ func (l *locking) below(img image.Image) ([]debian.Lock, error) {
 		}
 		locks = slices.Insert(locks, 0, lock)
 	}
+	return locks, nil
 }
 
 // remind names the images whose parents have changed, but not they.

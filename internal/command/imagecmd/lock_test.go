@@ -122,19 +122,3 @@ func TestRemind(t *testing.T) {
 		t.Errorf("got %q", said.String())
 	}
 }
-
-func TestLastFrom(t *testing.T) {
-	tests := []struct{ name, text, want string }{
-		{"one", "# FROM a\nFROM b\nRUN x\n", "b"},
-		{"two", "FROM a AS x\nfrom --platform=linux/amd64 b\n", "b"},
-		{"through a stage", "FROM a as Build\nFROM c AS d\nFROM build\n", "a"},
-		{"none", "RUN x\n", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := lastFrom(tt.text); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
