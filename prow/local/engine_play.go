@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -32,8 +33,13 @@ func (r *podmanRun) live(ctx context.Context) (containers []podman.Container, ca
 	running := r.engine.runningTimeout(r.plan)
 	waiting, cancel := context.WithTimeoutCause(ctx, running, &OverdueError{After: running, Running: true})
 	defer cancel()
-	if containers, err = r.wait(waiting); err == nil {
+	containers, err = r.wait(waiting, r.tellSidecar)
+	var untold *MarkerError
+	switch {
+	case err == nil:
 		return containers, nil, nil // in time
+	case errors.As(err, &untold):
+		return nil, untold, nil
 	}
 	return nil, context.Cause(waiting), err
 }

@@ -68,7 +68,7 @@ func (r *rig) fill(t testing.TB, root string) {
 			t.Fatal(err)
 		}
 	}
-	for _, applet := range []string{"sh", "sleep", "echo", "cat", "kill", "true", "head", "tr", "ls", "touch", "id"} {
+	for _, applet := range []string{"sh", "sleep", "echo", "cat", "kill", "true", "head", "tr", "ls", "touch", "id", "mkdir"} {
 		if err := os.Symlink("busybox", filepath.Join(root, "bin", applet)); err != nil {
 			t.Fatal(err)
 		}

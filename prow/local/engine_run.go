@@ -25,11 +25,14 @@ type podmanRun struct {
 	logs    *Logs
 	files   map[string]*logFile // by the container's name in podman
 	started time.Time
+	waiter  string      // the container that is sidecar
+	markers []marker    // what it waits for
 	closed  fs.FileMode // the mode of Output, if that was opened to all for the run
 }
 
 func newPodmanRun(e *Podman, plan Plan, name string, logs *Logs) *podmanRun {
 	r := &podmanRun{engine: e, podman: e.podman, plan: plan, pod: name, logs: logs, files: map[string]*logFile{}, started: time.Now()}
+	r.waiter, r.markers = markersOf(plan.Local)
 	for _, c := range slices.Concat(plan.Local.Spec.InitContainers, plan.Local.Spec.Containers) {
 		r.names = append(r.names, r.name(c.Name))
 	}

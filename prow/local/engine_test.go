@@ -29,6 +29,7 @@ func TestPodman(t *testing.T) {
 		{"two containers", (*rig).testTwoContainers}, {"big output", (*rig).testBigOutput}, {"two at once", (*rig).testTwoAtOnce},
 		{"overdue", (*rig).testOverdue}, {"pending for too long", (*rig).testPending}, {"image missing", (*rig).testImageMissing},
 		{"cannot start", (*rig).testCannotStart}, {"cannot prepare", (*rig).testCannotPrepare}, {"killed", (*rig).testKilled}, {"another user", (*rig).testAnotherUser},
+		{"entrypoint killed", (*rig).testEntrypointKilled}, {"no word to sidecar", (*rig).testNoWord},
 	}
 	t.Run("runs", func(t *testing.T) {
 		for _, test := range tests {

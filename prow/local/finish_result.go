@@ -46,12 +46,19 @@ func ResultOf(plan Plan, status corev1.PodStatus) Result {
 	return result
 }
 
-// EndedBy is the result of a pod that did not end by itself: cause is an *OverdueError
-// or why it was aborted. How its containers ended no longer matters to the state.
+// EndedBy is the result of a pod that did not end by itself: cause is an *OverdueError,
+// a *MarkerError or why it was aborted. How its containers ended no longer matters to
+// the state.
 func (r Result) EndedBy(cause error) Result {
 	r.State, r.Reason, r.TimedOut = prowapi.AbortedState, "aborted: "+cause.Error(), false
-	var overdue *OverdueError
-	if errors.As(cause, &overdue) {
+	var (
+		overdue *OverdueError
+		untold  *MarkerError
+	)
+	switch {
+	case errors.As(cause, &untold):
+		r.State, r.Reason = prowapi.ErrorState, untold.Error()
+	case errors.As(cause, &overdue):
 		r.Reason, r.TimedOut = overdue.Error(), true
 		if !overdue.Running {
 			r.State = prowapi.ErrorState

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,6 +51,8 @@ func TestResultOf(t *testing.T) {
 			Result{State: prowapi.ErrorState, Reason: "container sidecar did not finish"}},
 		{"aborted", list(cloned), list(exited("test", 130, time.Second, ""), uploaded), errors.New("interrupted by interrupt"),
 			Result{State: prowapi.AbortedState, Reason: "aborted: interrupted by interrupt"}},
+		{"no word of its end", list(cloned), list(exited("test", 127, time.Second, "")), &MarkerError{"test", syscall.ENOSPC},
+			Result{State: prowapi.ErrorState, Reason: "container test has ended, and sidecar cannot be told: no space left on device; make room and run the job again"}},
 		{"never started", nil, nil, &OverdueError{After: 10 * time.Minute},
 			Result{State: prowapi.ErrorState, TimedOut: true, Reason: "pod pending timeout: its containers had not started after 10m0s"}},
 		{"never ended", list(cloned), list(exited("test", 0, time.Second, "")), &OverdueError{After: time.Hour, Running: true},

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,22 +18,18 @@ const (
 
 // wait waits until no container of the pod is running, or ctx ends. It looks at the
 // containers' processes: a `podman wait` would ask podman's database all the while.
-func (r *podmanRun) wait(ctx context.Context) ([]podman.Container, error) {
+// watch is asked about those that still run, and may end the wait.
+func (r *podmanRun) wait(ctx context.Context, watch func([]podman.Container) error) ([]podman.Container, error) {
 	for {
 		containers, err := r.inspect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		var running []int
-		for _, c := range containers {
-			if c.Running() {
-				running = append(running, c.State.Pid)
-			}
-		}
+		running := slices.DeleteFunc(slices.Clone(containers), func(c podman.Container) bool { return !c.Running() })
 		if len(running) == 0 {
 			return containers, nil
 		}
-		if err := processesEnd(ctx, running); err != nil {
+		if err := processesEnd(ctx, running, watch); err != nil {
 			return containers, err
 		}
 	}
@@ -45,27 +42,29 @@ func (r *podmanRun) inspect(ctx context.Context) ([]podman.Container, error) {
 	return r.podman.Containers(ctx, r.names...)
 }
 
-// processesEnd waits until none of the processes is there any more. One that is gone
-// is not looked at again, since its number may come back.
-func processesEnd(ctx context.Context, pids []int) error {
+// processesEnd waits until none of the containers' processes is there any more. One
+// that is gone is not looked at again, since its number may come back.
+func processesEnd(ctx context.Context, running []podman.Container, watch func([]podman.Container) error) error {
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
-	for len(pids) > 0 {
+	for len(running) > 0 {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		var there []int
-		for _, pid := range pids {
-			if !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-				there = append(there, pid)
-			}
+		running = slices.DeleteFunc(running, func(c podman.Container) bool {
+			return errors.Is(syscall.Kill(c.State.Pid, 0), syscall.ESRCH)
+		})
+		if err := watch(running); err != nil {
+			return err
 		}
-		pids = there
 	}
 	return nil
 }
+
+// unwatched leaves it to what runs to end.
+func unwatched([]podman.Container) error { return nil }
 
 // end ends a pod as a cluster does it: all containers are asked at once, and have the
 // pod's grace period to leave what is to be kept.
@@ -107,7 +106,7 @@ func (r *podmanRun) ask(ctx context.Context, signal string, names []string, pati
 	if err := r.podman.Signal(patient, signal, names...); err != nil {
 		r.logs.Say("podman could not send SIG%s: %v", signal, err)
 	}
-	containers, err := r.wait(patient)
+	containers, err := r.wait(patient, unwatched)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return r.inspect(ctx)
 	}
