@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -78,19 +79,32 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // Interrupted is the cause of a context that a signal ended.
 type Interrupted struct{ Signal os.Signal }
 
-func (e Interrupted) Error() string { return "interrupted by " + e.Signal.String() }
+func (e Interrupted) Error() string { return "interrupted by " + e.name() }
+
+// name is the signal's as people know it; its own text is "interrupt" or "terminated".
+func (e Interrupted) name() string {
+	switch e.Signal {
+	case os.Interrupt:
+		return "SIGINT"
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	}
+	return e.Signal.String()
+}
 
 // Main runs the command that newCommand makes, and exits the process.
 func Main(newCommand func(Env) *cobra.Command) {
 	sandbox.Enter()
+	debug.SetGCPercent(400) // most commands are so short that collecting costs more than it frees
 	env := Env{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		s := <-signals
-		fmt.Fprintf(env.Stderr, "%s: cleaning up; a second one ends at once\n", s)
-		cancel(Interrupted{s})
+		by := Interrupted{s}
+		fmt.Fprintf(env.Stderr, "%s: cleaning up; a second one ends at once\n", by.name())
+		cancel(by)
 		<-signals
 		os.Exit(ExitFailed)
 	}()
