@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+	"github.com/sirupsen/logrus"
 	corev1 "k8s.io/api/core/v1"
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 	"sigs.k8s.io/prow/pkg/config"
@@ -43,6 +44,9 @@ func Load(configFile, jobs string) (Jobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the jobs of %s and %s: %w", configFile, jobs, err)
 	}
+	// Loading has set the level at which Prow's components log. Here its libraries would
+	// tell of every signal.
+	logrus.SetLevel(logrus.WarnLevel)
 	all := presubmits(loaded)
 	all = append(all, postsubmits(loaded)...)
 	all = append(all, periodics(loaded)...)
