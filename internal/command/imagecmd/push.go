@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,9 @@ not have, which are those that a merge changed, and tells of these only.`,
 		Example: `  slipway image push --remote registry.example/images daisy-builder
   SLIPWAY_IMAGE_REMOTE=registry.example/images image-builder push --changed`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if changed && len(args) > 0 {
+				return cli.Misuse("--changed finds the images itself; leave out %s or --changed", strings.Join(args, " "))
+			}
 			e.all = e.all || changed
 			return e.push(c.Context(), args, changed)
 		},

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ func diagnose(host string, err error) (what, cure string) {
 		idle   stalled
 		answer *transport.Error
 		dial   *url.Error
+		syntax *json.SyntaxError
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -49,6 +51,8 @@ func diagnose(host string, err error) (what, cure string) {
 		return "registry " + host + " cut an answer short", again
 	case strings.Contains(err.Error(), "error verifying"), strings.Contains(err.Error(), "does not match requested digest"):
 		return "registry " + host + " sent wrong bytes", again
+	case errors.As(err, &syntax):
+		return host + " answers, but not as a registry does", "check that the remote prefix is right"
 	case errors.As(err, &dial):
 		return "registry " + host + " cannot be reached", "check that the remote prefix is right and that the registry is up"
 	}

@@ -92,6 +92,11 @@ func status(code int) fault {
 	return func(_ *faulty, w http.ResponseWriter, _ *http.Request) { http.Error(w, http.StatusText(code), code) }
 }
 
+// page is what a server answers that is no registry, or asks people to log in.
+func page(_ *faulty, w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, "<html>Log in</html>")
+}
+
 // begin gives the first half of the true answer, with the length of the whole.
 func (f *faulty) begin(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()

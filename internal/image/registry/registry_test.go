@@ -137,6 +137,7 @@ func TestPullFaults(t *testing.T) {
 		{"unauthorized", everything, status(http.StatusUnauthorized), "refuses"},
 		{"forbidden", manifests, status(http.StatusForbidden), "refuses"},
 		{"no registry", everything, status(http.StatusNotFound), "answers with an error"},
+		{"a web page", everything, page, "not as a registry does"},
 		{"blob gone", blobs, status(http.StatusNotFound), "answers with an error"},
 		{"silent", everything, silent, "stalls"},
 		{"stalls", blobs, stall, "stalls"},
