@@ -124,7 +124,7 @@ func fetchOne(ctx context.Context, p *podman.Podman, image string, say func(stri
 	say("pull " + image)
 	defer progress.Watch(10*time.Second, "pull "+image, say)()
 	if _, err := p.Output(ctx, "pull", "--quiet", image); err != nil {
-		return fmt.Errorf("image %s is neither of this tree, nor in podman's storage, nor can it be pulled: %w", image, err)
+		return fmt.Errorf("image %s is neither of this tree, nor in podman's storage, nor can it be pulled; correct the name, or log in to its registry with podman login: %w", image, err)
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ func (r *request) read(c *cobra.Command, args []string) (local.Job, local.Option
 	if err != nil {
 		return local.Job{}, local.Options{}, &cli.UsageError{Err: err}
 	}
+	if err := r.event.Check(job); err != nil {
+		return local.Job{}, local.Options{}, &cli.UsageError{Err: err}
+	}
 	if r.remote && r.secrets != "" {
 		return local.Job{}, local.Options{}, cli.Misuse("--secrets is for engines on this machine; a cluster has the secrets that a job names, or make them there")
 	}

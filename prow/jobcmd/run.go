@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
@@ -60,7 +62,7 @@ Exit codes: 0 success, 1 failure or error, 2 misused, 124 timeout, 130 aborted.`
 	ask.addFlags(c.Flags())
 	flags.addFlags(c.Flags(), w.engines)
 	command.FormFlag(c.Flags(), &format)
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be done, as `slipway job show` does")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be done, as slipway job show does")
 	return c
 }
 
@@ -88,13 +90,16 @@ func (r run) do(c *cobra.Command, args []string) error {
 		if p, err = r.ask.plan(c, args, r.world, false, scratch, sayTo(r.env)); err != nil {
 			return err
 		}
+		if err := vacant(p.Output); err != nil {
+			return err
+		}
+		if err := r.fetch(ctx, &p); err != nil {
+			return err
+		}
 		copies, err = local.CopyAll(ctx, p.sources, p.Output, sayTo(r.env))
 		return err
 	})
 	if err != nil {
-		return interrupted(ctx, err)
-	}
-	if err := r.fetch(ctx, &p); err != nil {
 		return interrupted(ctx, err)
 	}
 	result, err := engine.Run(ctx, p.Plan, r.logs())
@@ -105,6 +110,18 @@ func (r run) do(c *cobra.Command, args []string) error {
 		return err
 	}
 	return verdict(p.ProwJob.Spec.Job, result)
+}
+
+// vacant refuses a folder that holds something, such as another run.
+func vacant(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err == nil && len(entries) > 0 {
+		return cli.Misuse("output folder %s holds %s already; name another with --output-dir, or remove it", folder, entries[0].Name())
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // fetch makes every image be where the engine finds it.

@@ -116,7 +116,7 @@ func settle(spec *corev1.PodSpec, changes *changes) []string {
 		case !ok:
 			return true
 		case f.Verdict == Refused:
-			refused = append(refused, fmt.Sprintf("spec.%s: %s", path, f.Why))
+			refused = append(refused, fmt.Sprintf("spec.%s: %s", path, strings.ReplaceAll(f.Why, volumeName, nameOf(spec, path))))
 		case f.Verdict == Dropped:
 			changes.add("spec."+path, short(v), "", f.Why)
 			v.SetZero()
@@ -124,6 +124,18 @@ func settle(spec *corev1.PodSpec, changes *changes) []string {
 		return false
 	})
 	return refused
+}
+
+// volumeName stands in a verdict for the name of the volume that it is about.
+const volumeName = "VOLUME"
+
+// nameOf is the name of the volume that path is in.
+func nameOf(spec *corev1.PodSpec, path string) string {
+	var i int
+	if _, err := fmt.Sscanf(path, "volumes[%d]", &i); err != nil {
+		return volumeName
+	}
+	return spec.Volumes[i].Name
 }
 
 // isLeaf says whether a field of this type has no fields of its own.

@@ -42,7 +42,7 @@ func volumeRows() []row {
 			volumes[].projected.sources[].secret.items[].path volumes[].projected.sources[].secret.items[].mode
 			volumes[].projected.sources[].configMap.name volumes[].projected.sources[].configMap.optional volumes[].projected.sources[].configMap.items[].key
 			volumes[].projected.sources[].configMap.items[].path volumes[].projected.sources[].configMap.items[].mode`},
-		{Refused, "only a cluster has it; give the job a folder in its place: --volume NAME=FOLDER", `
+		{Refused, "only a cluster has it; give the job a folder in its place: --volume " + volumeName + "=FOLDER", `
 			volumes[].persistentVolumeClaim.* volumes[].ephemeral.* volumes[].csi.* volumes[].downwardAPI.*
 			volumes[].projected.sources[].downwardAPI.* volumes[].projected.sources[].serviceAccountToken.*
 			volumes[].nfs.* volumes[].iscsi.* volumes[].fc.* volumes[].gitRepo.* volumes[].flexVolume.* volumes[].flocker.*

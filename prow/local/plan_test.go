@@ -126,7 +126,7 @@ func TestPlanRefuses(t *testing.T) {
 	tests := []struct{ name, spec, want string }{
 		{"table", pod("stdin: true", "hostPID: true"), "spec.containers[0].stdin: nobody is there to type; spec.hostPID: podman ignores it"},
 		{"init container", "initContainers: [{name: i, image: x, restartPolicy: Always}]\n" + pod("", ""), "spec.initContainers[1].restartPolicy"},
-		{"claim", pod("", "volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"), "spec.volumes[0].persistentVolumeClaim: only a cluster has it; give the job a folder in its place: --volume NAME=FOLDER"},
+		{"claim", pod("", "volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"), "spec.volumes[0].persistentVolumeClaim: only a cluster has it; give the job a folder in its place: --volume v=FOLDER"},
 		{"token", pod("", "volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t}}]}}]"), "serviceAccountToken"},
 		{"gpu", pod("resources: {limits: {nvidia.com/gpu: 1}}", ""), "podman gives no nvidia.com/gpu"},
 		{"perhaps root", pod("securityContext: {runAsNonRoot: true}", ""), "spec.containers[0].securityContext.runAsNonRoot"},

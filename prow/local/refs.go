@@ -34,7 +34,7 @@ type Event struct {
 // scratch is a folder for the commit that is made of a working tree. say is told
 // what each name meant.
 func (e Event) Resolve(ctx context.Context, job Job, scratch string, say func(string)) ([]Source, error) {
-	if err := e.check(job); err != nil {
+	if err := e.Check(job); err != nil {
 		return nil, err
 	}
 	if e.BaseRef != "" && !job.RunsOn(e.BaseRef) {
@@ -63,9 +63,12 @@ func (e Event) Resolve(ctx context.Context, job Job, scratch string, say func(st
 	return sources, nil
 }
 
-func (e Event) check(job Job) error {
+// Check refuses an event that the job cannot have, whatever its repositories hold.
+func (e Event) Check(job Job) error {
 	pull := e.Pull != 0 || e.PullRef != ""
 	switch {
+	case e.Pull < 0:
+		return fmt.Errorf("--pull %d: pull requests are counted from 1", e.Pull)
 	case pull && job.Type != prowapi.PresubmitJob:
 		return fmt.Errorf("%s is a %s, which has no pull request; leave out --pull and --pull-ref", job.Name, job.Type)
 	case e.BaseSHA != "" && job.Type == prowapi.PeriodicJob:
@@ -99,7 +102,7 @@ func (e Event) main(ctx context.Context, job Job, scratch string) (Source, error
 		return Source{}, err
 	}
 	if s.Refs.BaseRef, err = e.baseRef(ctx, job, repository); err != nil {
-		return Source{}, err
+		return Source{}, repository.elsewhere(err, e.Repo == "", "--repo FOLDER")
 	}
 	if e.BaseSHA != "" {
 		s.Refs.BaseSHA, err = repository.commit(ctx, e.BaseSHA)
@@ -113,7 +116,7 @@ func (e Event) main(ctx context.Context, job Job, scratch string) (Source, error
 	default:
 		err = s.pullCommit(ctx, e)
 	}
-	return s, err
+	return s, repository.elsewhere(err, e.Repo == "", "--repo FOLDER")
 }
 
 // split takes ORG/NAME apart; Gerrit's org is a URL.
@@ -221,7 +224,7 @@ func (e Event) extra(ctx context.Context, refs prowapi.Refs, isMain bool) (Sourc
 		return s, err
 	}
 	s.Refs.BaseSHA, err = repository.branch(ctx, refs.BaseRef)
-	return s, err
+	return s, repository.elsewhere(err, asked.Repo == "", "--extra-repo "+name+"=FOLDER")
 }
 
 // inPlace is the git folder that the job is to see itself, if it is to.

@@ -126,6 +126,15 @@ func (r Repository) name(ctx context.Context, of string) string {
 	return parsed.String()
 }
 
+// elsewhere adds to the error of a repository that is not here, and that only the
+// job's configuration names, how to name one that is.
+func (r Repository) elsewhere(err error, unasked bool, flag string) error {
+	if err == nil || r.Local || !unasked {
+		return err
+	}
+	return fmt.Errorf("%w; Prow would clone from there, but a checkout on this machine does: %s", err, flag)
+}
+
 // Source is one repository that a job sees, with its refs resolved.
 type Source struct {
 	Refs       prowapi.Refs // clone_uri is where the job sees the repository
