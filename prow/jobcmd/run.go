@@ -96,7 +96,9 @@ func (r run) do(c *cobra.Command, args []string) error {
 		if err := r.fetch(ctx, &p); err != nil {
 			return err
 		}
-		copies, err = local.CopyAll(ctx, p.sources, p.Output, sayTo(r.env))
+		if copies, err = local.CopyAll(ctx, p.sources, p.Output, sayTo(r.env)); err != nil {
+			err = errors.Join(err, local.Discard(p.Plan))
+		}
 		return err
 	})
 	if err != nil {
@@ -104,7 +106,7 @@ func (r run) do(c *cobra.Command, args []string) error {
 	}
 	result, err := engine.Run(ctx, p.Plan, r.logs())
 	if err != nil {
-		return interrupted(ctx, fmt.Errorf("run %s: %w", p.ProwJob.Spec.Job, err))
+		return interrupted(ctx, errors.Join(fmt.Errorf("run %s: %w", p.ProwJob.Spec.Job, err), local.Discard(p.Plan)))
 	}
 	if err := r.report(context.WithoutCancel(ctx), p, result, copies); err != nil {
 		return err

@@ -2,12 +2,16 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 
 	"slipway.dev/slipway/internal/git"
 )
@@ -175,6 +179,19 @@ func CopyAll(ctx context.Context, sources []Source, output string, say func(stri
 		copies = append(copies, c)
 	}
 	return copies, writeGitConfig(gitConfig(output), sources)
+}
+
+// Discard removes the copies of a run that did not begin, so that it can be tried
+// again in the same folder.
+func Discard(plan Plan) error {
+	if _, err := os.Stat(filepath.Join(plan.Output, prowapi.ProwJobFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.RemoveAll(gitFolder(plan.Output)); err != nil {
+		return fmt.Errorf("remove the copies of a run that did not begin: %w", err)
+	}
+	_ = os.Remove(plan.Output) // it stays if anything else is in it
+	return nil
 }
 
 func gitFolder(output string) string { return filepath.Join(output, "git") }
