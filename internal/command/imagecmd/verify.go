@@ -37,7 +37,7 @@ read. Each finding says where it is and what to do. Nothing is built or fetched.
 				}
 			})
 			if err == nil && len(findings) > 0 {
-				err = fmt.Errorf("%d findings in %d images", len(findings), len(opened.Images()))
+				err = fmt.Errorf("images checked: %d, findings: %d", len(opened.Images()), len(findings))
 			}
 			return err
 		},
