@@ -55,7 +55,7 @@ func TestImagesAreOfTheTree(t *testing.T) {
 		for _, name := range names {
 			seen++
 			match := digested.FindStringSubmatch(name)
-			if match == nil {
+			if match == nil || strings.HasSuffix(name, strings.Repeat("0", 64)) {
 				t.Errorf("%s names image %s, which is no image of registry.example.com by digest", job, name)
 				continue
 			}
