@@ -16,6 +16,7 @@ import (
 	"slipway.dev/slipway/internal/checkout"
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/jobenv"
+	"slipway.dev/slipway/internal/scratch"
 	"slipway.dev/slipway/internal/version"
 	"slipway.dev/slipway/packagebuild"
 	"slipway.dev/slipway/packagebuild/build"
@@ -122,7 +123,7 @@ func (cr *creation) run(ctx context.Context, env cli.Env, job jobenv.Job) error 
 		return cr.presubmit(ctx, env, job)
 	}
 	cr.adopt(job)
-	work, remove, err := scratch(cr.building.cache)
+	work, remove, err := scratch.Place{Parent: cr.building.cache, Prefix: "work-"}.Make()
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/jobenv"
+	"slipway.dev/slipway/internal/scratch"
 	"slipway.dev/slipway/internal/version"
 	"slipway.dev/slipway/packagebuild"
 )
@@ -74,7 +75,7 @@ func (p *packageRun) run(ctx context.Context, env cli.Env, job jobenv.Job) error
 	if err := p.validate(); err != nil {
 		return err
 	}
-	work, remove, err := scratch(p.building.cache)
+	work, remove, err := scratch.Place{Parent: p.building.cache, Prefix: "work-"}.Make()
 	if err != nil {
 		return err
 	}

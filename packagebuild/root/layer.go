@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/filelock"
 )
 
 // recipe is how to make a layer.
@@ -226,52 +228,8 @@ func syncFileSystem(path string) error {
 
 // lockName waits until this process alone may make what the recipe names.
 func (m *Manager) lockName(ctx context.Context, r recipe) (unlock func(), err error) {
-	path := filepath.Join(m.folder(locksFolder), r.name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", r.title, err)
-	}
-	if err := m.waitFor(ctx, f, r.title); err != nil {
-		f.Close()
-		return nil, err
-	}
-	_ = f.Truncate(0) // the pid is only for people who wait
-	_, _ = fmt.Fprintf(f, "%d", os.Getpid())
-	return func() { f.Close() }, nil
-}
-
-// waitFor takes the lock, telling now and then what it waits for.
-func (m *Manager) waitFor(ctx context.Context, f *os.File, title string) error {
-	wait := orDefault(m.Wait, defaultWait)
-	deadline := time.Now().Add(wait)
-	var told time.Time
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("lock %s: %w", title, err)
-		}
-		if time.Since(told) > 15*time.Second {
-			m.log().Infof("waiting for %s made by pid %s", title, holder(f))
-			told = time.Now()
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("waited %v for %s made by pid %s; end that process if it hangs", wait, title, holder(f))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", title, context.Cause(ctx))
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func holder(f *os.File) string {
-	data := make([]byte, 20)
-	n, _ := f.ReadAt(data, 0)
-	return string(data[:n])
+	w := filelock.Waiter{For: r.title, Limit: orDefault(m.Wait, defaultWait), Say: func(message string) { m.log().Info(message) }}
+	return w.Lock(ctx, filepath.Join(m.folder(locksFolder), r.name))
 }
 
 // short is a checksum for names.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"slipway.dev/slipway/internal/filelock"
 )
 
 // Prune removes the layers that nobody uses and nobody used for that long, and
@@ -37,14 +37,14 @@ func (m *Manager) Prune(olderThan time.Duration) ([]string, error) {
 // pruneLayer removes a layer by name first, so that nobody finds half of one.
 func (m *Manager) pruneLayer(name string, olderThan time.Duration) (bool, error) {
 	dir := filepath.Join(m.folder(layersFolder), name)
-	f, err := os.Open(filepath.Join(dir, lockFile))
+	f, err := filelock.Try(filepath.Join(dir, lockFile))
+	if errors.Is(err, filelock.ErrHeld) {
+		return false, nil // in use
+	}
 	if err != nil {
 		return false, fmt.Errorf("prune layer: %w", err)
 	}
 	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return false, nil // in use
-	}
 	info, err := f.Stat()
 	if err != nil || time.Since(info.ModTime()) < olderThan {
 		return false, err

@@ -3,13 +3,9 @@ package build
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -100,35 +96,5 @@ func TestEachSetsAside(t *testing.T) {
 	}
 	if got := each.Of(err, "on-both"); got == nil || !strings.Contains(got.Error(), "on-bad, which it stands on, failed") {
 		t.Errorf("on-both: %v", got)
-	}
-}
-
-// What a killed build left goes with the next one; what a living one has stays.
-func TestSweep(t *testing.T) {
-	b := New(Config{Cache: t.TempDir(), Podman: engineOf(t)})
-	work := filepath.Join(b.Cache, "work")
-	old := time.Now().Add(-2 * unlockedYet)
-	for _, name := range []string{"image-killed", "image-living"} {
-		if err := os.MkdirAll(filepath.Join(work, name, "tmp"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(filepath.Join(work, name), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	living, err := hold(filepath.Join(work, "image-living"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer living.Close()
-	folder, remove, err := b.scratch(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer remove()
-	want := []string{folder, filepath.Join(work, "image-living")}
-	slices.Sort(want)
-	if diff := cmp.Diff(want, glob(t, filepath.Join(work, "*"))); diff != "" {
-		t.Errorf("scratch folders (-want +got):\n%s", diff)
 	}
 }

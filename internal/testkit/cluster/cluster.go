@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/filelock"
 	"slipway.dev/slipway/internal/testkit/need"
 )
 
@@ -66,9 +67,8 @@ func (c *Cluster) takeMachine(t testing.TB) {
 		t.Fatalf("build the node's program: %v", err)
 	}
 	c.program = program
-	ctx, cancel = context.WithTimeout(t.Context(), lockDeadline)
-	defer cancel()
-	unlock, err := lock(ctx, c.dir+".lock", say)
+	node := filelock.Waiter{For: "a node", Limit: lockDeadline, Say: func(message string) { say("%s", message) }}
+	unlock, err := node.Lock(t.Context(), c.dir+".lock")
 	if err != nil {
 		t.Fatalf("wait for the machine's other node: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/filelock"
 )
 
 // install returns the path of the node's program, and builds it first if this user
@@ -33,7 +34,8 @@ func install(ctx context.Context, say func(string, ...any)) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	unlock, err := lock(ctx, dir+".lock", say)
+	w := filelock.Waiter{For: "Kubernetes " + version, Limit: buildDeadline, Say: func(message string) { say("%s", message) }}
+	unlock, err := w.Lock(ctx, dir+".lock")
 	if err != nil {
 		return "", err
 	}
