@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -96,10 +97,12 @@ func elsewhere(t *testing.T) place {
 // build returns the image ID of each image by its name.
 func (p place) build(t *testing.T, names []string) map[string]string {
 	t.Helper()
+	began := time.Now()
 	out, err := p.slipway(t.Context(), append([]string{"image", "build", "--output", "json"}, names...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	t.Logf("built %s in %v", strings.Join(names, " "), time.Since(began).Round(time.Second))
 	var results []struct{ Image, ID string }
 	if err := json.Unmarshal(out, &results); err != nil {
 		t.Fatal(err)
