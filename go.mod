@@ -32,6 +32,7 @@ require (
 )
 
 require (
+	github.com/hiddeco/sshsig v0.2.0 // indirect
 	github.com/secure-systems-lab/go-securesystemslib v0.11.1 // indirect
 	github.com/sigstore/protobuf-specs v0.5.2 // indirect
 )
