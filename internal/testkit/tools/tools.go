@@ -1,0 +1,53 @@
+// Package tools gives tests other people's programs that read what we sign and push.
+//
+// What cosign, crane and regctl say of our evidence is worth more than what our own
+// code says of it. Each is built once, at a fixed version, into the user's cache:
+// their dependencies stay out of go.mod. The first build of cosign takes minutes.
+package tools
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"slipway.dev/slipway/internal/store/storetest/server"
+)
+
+// The programs, each a main package at a version.
+var (
+	cosign = server.Program{Package: "github.com/sigstore/cosign/v3/cmd/cosign", Version: "v3.1.3"}
+	crane  = server.Program{Package: "github.com/google/go-containerregistry/cmd/crane", Version: "v0.22.1"}
+	regctl = server.Program{Package: "github.com/regclient/regclient/cmd/regctl", Version: "v0.11.7"}
+)
+
+// buildDeadline is for one program, on a machine that has none of its modules.
+const buildDeadline = 20 * time.Minute
+
+// Cosign is the path of the program cosign, which verifies signatures.
+func Cosign(t testing.TB) string { return install(t, cosign) }
+
+// Crane is the path of the program crane, which reads and writes registries.
+func Crane(t testing.TB) string { return install(t, crane) }
+
+// Regctl is the path of the program regctl, which reads and writes registries.
+func Regctl(t testing.TB) string { return install(t, regctl) }
+
+// install builds a program, or skips the test where it cannot; in CI it must.
+func install(t testing.TB, program server.Program) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), buildDeadline)
+	defer cancel()
+	begin := time.Now()
+	file, err := program.Install(ctx)
+	switch {
+	case err == nil:
+		t.Logf("%s %s is there after %.1f s", program.Name(), program.Version, time.Since(begin).Seconds())
+		return file
+	case os.Getenv("CI") != "":
+		t.Fatal(err)
+	default:
+		t.Skipf("%v: run go test ./internal/testkit/tools with SLIPWAY_E2E=promotion where the Go module proxy can be reached", err)
+	}
+	return ""
+}
