@@ -9,18 +9,27 @@ import (
 )
 
 func TestParseName(t *testing.T) {
-	for tag, want := range map[string]Name{
+	for tag, want := range map[string]struct {
+		version string
+		test    bool
+	}{
 		"v1.2.3":       {"v1.2.3", false},
 		"v1.2.3-test":  {"v1.2.3", true},
 		"v0.0.0":       {"v0.0.0", false},
 		"v10.200.3000": {"v10.200.3000", false},
 		"v0.10.0-test": {"v0.10.0", true},
-		"v1.2":         {}, "1.2.3": {}, "v1.2.3.4": {}, "v01.2.3": {}, "v1.02.3": {}, "v1.2.03-test": {}, "v1.2.3-": {}, "v1.2.3-rc1": {}, "v1.2.3-test2": {},
-		"v1.2.3-test-test": {}, "V1.2.3": {}, "v1.2.3+x": {}, " v1.2.3": {}, "v1.2.3\n": {}, "v1.2.3-test\n": {}, "v-1.2.3": {}, "v1..3": {}, "vX.Y.Z": {}, "v１.2.3": {}, "": {},
 	} {
-		got, err := ParseName(tag)
-		if got != want || (err == nil) != (want != Name{}) {
-			t.Errorf("%q: got %+v, %v; want %+v", tag, got, err, want)
+		version, test, err := ParseName(tag)
+		if version != want.version || test != want.test || err != nil {
+			t.Errorf("%q: got %s, %v, %v; want %+v", tag, version, test, err, want)
+		}
+	}
+	for _, tag := range []string{
+		"", "v1.2", "1.2.3", "v1.2.3.4", "v01.2.3", "v1.02.3", "v1.2.03-test", "v1.2.3-", "v1.2.3-rc1", "v1.2.3-test2",
+		"v1.2.3-test-test", "V1.2.3", "v1.2.3+x", " v1.2.3", "v1.2.3\n", "v1.2.3-test\n", "v-1.2.3", "v1..3", "vX.Y.Z", "v１.2.3",
+	} {
+		if version, _, err := ParseName(tag); err == nil {
+			t.Errorf("%q: got %s, want an error", tag, version)
 		}
 	}
 }
