@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway.dev/slipway/internal/oci"
 )
 
 // refName is the annotation by which an OCI layout names its images.
@@ -22,7 +24,7 @@ func (r *Registry) Pull(ctx context.Context, image, tag, arch, localName, folder
 	if err != nil {
 		return "", err
 	}
-	fail := func(err error) (string, error) { return "", explain("pull "+ref.Name(), ref.RegistryStr(), err) }
+	fail := func(err error) (string, error) { return "", oci.Explain("pull "+ref.Name(), ref.RegistryStr(), err) }
 	found, err := remote.Get(ref, append(r.options(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: arch}))...)
 	if isAbsent(err) {
 		return "", ErrAbsent

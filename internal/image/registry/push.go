@@ -12,6 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"slipway.dev/slipway/internal/oci"
 )
 
 // Local is an image of this machine.
@@ -35,7 +37,7 @@ func (r *Registry) Push(ctx context.Context, image, tag string, locals []Local) 
 		return Pushed{}, err
 	}
 	pushed, err := r.push(ctx, ref, locals)
-	return pushed, explain("push "+ref.Name(), ref.RegistryStr(), err)
+	return pushed, oci.Explain("push "+ref.Name(), ref.RegistryStr(), err)
 }
 
 func (r *Registry) push(ctx context.Context, ref name.Tag, locals []Local) (Pushed, error) {

@@ -19,6 +19,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"slipway.dev/slipway/internal/oci"
 )
 
 // ErrAbsent says that the registry answered, and has no such tag.
@@ -78,7 +80,7 @@ func (r *Registry) options(ctx context.Context) []remote.Option {
 	return []remote.Option{
 		remote.WithContext(ctx),
 		remote.WithAuthFromKeychain(r.keychain),
-		remote.WithTransport(&idleTransport{inner: remote.DefaultTransport, idle: r.idle}),
+		remote.WithTransport(oci.IdleTransport(remote.DefaultTransport, r.idle)),
 	}
 }
 
@@ -99,7 +101,7 @@ func (r *Registry) Look(ctx context.Context, image, tag string) (Entry, error) {
 		return Entry{}, ErrAbsent
 	}
 	if err != nil {
-		return Entry{}, explain("look up "+ref.Name(), ref.RegistryStr(), err)
+		return Entry{}, oci.Explain("look up "+ref.Name(), ref.RegistryStr(), err)
 	}
 	entry := Entry{Digest: found.Digest.String(), IDs: map[string]string{}}
 	err = eachImage(found, func(arch string, img v1.Image) error {
@@ -107,7 +109,7 @@ func (r *Registry) Look(ctx context.Context, image, tag string) (Entry, error) {
 		entry.IDs[arch] = id.Hex
 		return err
 	})
-	return entry, explain("look up "+ref.Name(), ref.RegistryStr(), err)
+	return entry, oci.Explain("look up "+ref.Name(), ref.RegistryStr(), err)
 }
 
 // eachImage visits the images of an index, or the single image that somebody else

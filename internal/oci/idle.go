@@ -1,4 +1,4 @@
-package registry
+package oci
 
 import (
 	"context"
@@ -14,11 +14,16 @@ type stalled struct{ after time.Duration }
 
 func (s stalled) Error() string { return fmt.Sprintf("nothing came or went for %s", s.after) }
 
-// idleTransport gives a request up when nothing comes or goes for a while. A large
-// blob may take as long as it likes, as long as it moves.
+// idleTransport is what IdleTransport returns.
 type idleTransport struct {
 	inner http.RoundTripper
 	idle  time.Duration
+}
+
+// IdleTransport gives a request up when nothing comes or goes for a while. A large
+// blob may take as long as it likes, as long as it moves.
+func IdleTransport(inner http.RoundTripper, idle time.Duration) http.RoundTripper {
+	return &idleTransport{inner, idle}
 }
 
 func (t *idleTransport) RoundTrip(request *http.Request) (*http.Response, error) {
