@@ -36,8 +36,8 @@ func keyOf(hex string, r Result, sum string) string {
 
 var keyPattern = regexp.MustCompile(`^evidence/([0-9a-f]{64})/([^/]+)/(\d{8}T\d{6}Z)-([0-9a-f]{64})\.json$`)
 
-// parseKey takes a name apart; there is one name for one entry.
-func parseKey(key string) (Entry, error) {
+// ParseKey takes a name apart; there is one name for one entry.
+func ParseKey(key string) (Entry, error) {
 	m := keyPattern.FindStringSubmatch(key)
 	if m == nil {
 		return Entry{}, errors.New("it has no name of evidence")
@@ -78,7 +78,7 @@ func list(ctx context.Context, s store.Store, prefix string) ([]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		entry, err := parseKey(key)
+		entry, err := ParseKey(key)
 		if err != nil {
 			return nil, filed.Damaged(s, key, err)
 		}
@@ -115,22 +115,39 @@ func (e Entry) Open(ctx context.Context, s store.Store, signers []signing.Verifi
 	if err != nil {
 		return nil, err
 	}
-	statement, by, err := filed.Verify(ctx, s, e.Key, bundle, signers)
+	found, err := Verify(ctx, bundle, signers)
+	if errors.Is(err, signing.ErrUnknownKey) {
+		return nil, err
+	}
+	if found == nil {
+		return nil, filed.Damaged(s, e.Key, err)
+	}
+	if unfit := e.fits(found.Result); unfit != nil {
+		return nil, filed.Damaged(s, e.Key, unfit)
+	}
+	if err != nil { // the key's end
+		return nil, err
+	}
+	found.Key = e.Key
+	return found, nil
+}
+
+// Verify reads a bundle that one of the signers signed, wherever it lies. Beside an
+// ErrExpiredKey it returns what the statement says.
+func Verify(ctx context.Context, bundle []byte, signers []signing.Verifier) (*Verified, error) {
+	statement, by, err := signing.Verify(ctx, bundle, signers...)
 	if err != nil {
 		return nil, err
 	}
 	result, err := Parse(statement)
-	if err == nil {
-		err = e.fits(result)
-	}
 	if err != nil {
-		return nil, filed.Damaged(s, e.Key, err)
-	}
-	if err := by.CheckDate(result.Finished); err != nil {
 		return nil, err
 	}
 	id, err := signing.KeyID(by.Public())
-	return &Verified{Result: result, Signer: id, Name: by.Name, Key: e.Key}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Verified{Result: result, Signer: id, Name: by.Name}, by.CheckDate(result.Finished)
 }
 
 // fits says why a statement is not what its name says.

@@ -122,9 +122,12 @@ func open(ctx context.Context, s store.Store, key, plan string, signers []signin
 	if err != nil {
 		return Verified{}, err
 	}
-	statement, by, err := filed.Verify(ctx, s, key, bundle, signers)
-	if err != nil {
+	statement, by, err := signing.Verify(ctx, bundle, signers...)
+	if errors.Is(err, signing.ErrUnknownKey) {
 		return Verified{}, err
+	}
+	if err != nil {
+		return Verified{}, filed.Damaged(s, key, err)
 	}
 	a, err := parse(statement)
 	if err == nil && a.Plan != plan {

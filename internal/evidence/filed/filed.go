@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 
@@ -63,14 +62,4 @@ func Open(ctx context.Context, s store.Store, key, sum string) ([]byte, error) {
 		return nil, Damaged(s, key, fmt.Errorf("its bytes have sha256 %s", got))
 	}
 	return bundle, nil
-}
-
-// Verify returns the statement of a bundle that was opened under a key. A signer who
-// is not accepted is an ErrUnknownKey; all else that is wrong is damage.
-func Verify(ctx context.Context, s store.Store, key string, bundle []byte, signers []signing.Verifier) ([]byte, signing.Verifier, error) {
-	statement, by, err := signing.Verify(ctx, bundle, signers...)
-	if err != nil && !errors.Is(err, signing.ErrUnknownKey) {
-		err = Damaged(s, key, err)
-	}
-	return statement, by, err
 }
