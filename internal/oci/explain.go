@@ -101,7 +101,7 @@ func diagnoseConnection(host string, err error) (what, cure string) {
 		return "registry " + host + " cut an answer short", again
 	case errors.As(err, &syntax):
 		return host + " answers, but not as a registry does", "check that the registry's name is right"
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "registry " + host + " closed the connection", again
 	case errors.As(err, &dial) && dial.Op == "dial", errors.As(err, &other):
 		return "registry " + host + " cannot be reached", "check that its name is right and that it is up"

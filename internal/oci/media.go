@@ -55,13 +55,14 @@ func checkDigest(digest string) error {
 	return nil
 }
 
-// checkMediaType refuses a manifest that is no image or index, or not the one that
-// it is given as.
-func checkMediaType(name string, m Manifest) error {
+func isKnown(mediaType string) bool {
+	given := types.MediaType(mediaType)
+	return given.IsImage() || given.IsIndex()
+}
+
+// checkBody refuses a manifest that is not what it is given as.
+func checkBody(name string, m Manifest) error {
 	given := types.MediaType(m.MediaType)
-	if !given.IsImage() && !given.IsIndex() {
-		return &MediaTypeError{Name: name, Header: m.MediaType}
-	}
 	var body struct {
 		MediaType string          `json:"mediaType"`
 		Manifests json.RawMessage `json:"manifests"`

@@ -55,6 +55,8 @@ type Client struct {
 	budgets *budgets
 	wire    http.RoundTripper // without credentials
 
+	pageSize int // of tags
+
 	mu       sync.Mutex
 	pings    map[string]*lazy[*transport.Challenge] // by registry host
 	sessions map[string]*lazy[*session]             // by repository and rights
@@ -69,7 +71,7 @@ func New(c Config) *Client {
 	b.inner = IdleTransport(newTransport(b.mostParallel()), c.Idle)
 	again := &retrying{inner: b, attempts: c.Attempts, backoff: c.Backoff, longest: c.Deadline, say: c.Progress}
 	return &Client{
-		config: c, budgets: b,
+		config: c, budgets: b, pageSize: defaultPage,
 		wire:     transport.NewUserAgent(again, "slipway"),
 		pings:    map[string]*lazy[*transport.Challenge]{},
 		sessions: map[string]*lazy[*session]{},

@@ -118,8 +118,31 @@ func (c *Client) list(ctx context.Context, repository, subject string, add []v1.
 		if len(missing) == 0 {
 			return nil
 		}
-		return s.writeFallback(ctx, subject, append(found.list, missing...))
+		return s.addToFallback(ctx, subject, found.list, missing)
 	})
+}
+
+// addToFallback writes the list with more entries. If the registry does not take it,
+// since some of its entries were deleted, they leave the list.
+func (s *session) addToFallback(ctx context.Context, subject string, old, more []v1.Descriptor) error {
+	err := s.writeFallback(ctx, subject, append(slices.Clone(old), more...))
+	if code := status(err); code != http.StatusBadRequest && code != http.StatusNotFound {
+		return err
+	}
+	var kept []v1.Descriptor
+	for _, entry := range old {
+		there, err := s.has(ctx, entry.Digest.String())
+		if err != nil {
+			return err
+		}
+		if there {
+			kept = append(kept, entry)
+		}
+	}
+	if len(kept) == len(old) {
+		return err
+	}
+	return s.writeFallback(ctx, subject, append(kept, more...))
 }
 
 func (s *session) writeFallback(ctx context.Context, subject string, list []v1.Descriptor) error {

@@ -79,41 +79,48 @@ func (c *Client) login(ctx context.Context, repository name.Repository, challeng
 	if err != nil {
 		return nil, fmt.Errorf("find the credentials of %s: %w", repository, err)
 	}
-	token := &transport.Token{}
-	if isBearer(challenge) {
-		if token, err = c.token(ctx, repository.Registry, auth, challenge, scopes); err != nil {
-			return nil, err
-		}
-	}
-	wire, err := transport.FromToken(repository.Registry, auth, c.wire, challenge, token)
+	known := pinged{inner: c.wire, challenge: challenge}
+	wire, err := transport.NewWithContext(ctx, repository.Registry, auth, known, scopes)
 	if err != nil {
 		return nil, err
 	}
-	scheme := "https"
-	if challenge.Insecure {
-		scheme = "http"
-	}
 	return &session{
 		repository: repository,
-		base:       fmt.Sprintf("%s://%s/v2/%s/", scheme, repository.RegistryStr(), repository.RepositoryStr()),
+		base:       fmt.Sprintf("%s://%s/v2/%s/", known.scheme(), repository.RegistryStr(), repository.RepositoryStr()),
 		client:     &http.Client{Transport: wire, CheckRedirect: checkRedirect},
 	}, nil
 }
 
-// token exchanges credentials for a token; some credentials are one already.
-func (c *Client) token(ctx context.Context, registry name.Registry, auth authn.Authenticator, challenge *transport.Challenge, scopes []string) (*transport.Token, error) {
-	credentials, err := authn.Authorization(ctx, auth)
-	if err != nil {
-		return nil, fmt.Errorf("find the credentials of %s: %w", registry, err)
+// pinged answers a ping as the registry answered it before.
+type pinged struct {
+	inner     http.RoundTripper
+	challenge *transport.Challenge
+}
+
+func (p pinged) scheme() string {
+	if p.challenge.Insecure {
+		return "http"
 	}
-	if credentials.RegistryToken != "" {
-		return &transport.Token{Token: credentials.RegistryToken}, nil
+	return "https"
+}
+
+func (p pinged) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method != http.MethodGet || request.URL.Path != "/v2/" {
+		return p.inner.RoundTrip(request)
 	}
-	token, err := transport.Exchange(ctx, registry, auth, c.wire, scopes, challenge)
-	if err == nil && token.AccessToken != "" {
-		token.Token = token.AccessToken // the name that some registries use
+	if request.URL.Scheme != p.scheme() {
+		return nil, fmt.Errorf("%s speaks %s", request.URL.Host, p.scheme())
 	}
-	return token, err
+	answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: request}
+	if p.challenge.Scheme != "" {
+		var parameters []string
+		for key, value := range p.challenge.Parameters {
+			parameters = append(parameters, fmt.Sprintf("%s=%q", key, value))
+		}
+		answer.StatusCode = http.StatusUnauthorized
+		answer.Header.Set("WWW-Authenticate", p.challenge.Scheme+" "+strings.Join(parameters, ","))
+	}
+	return answer, nil
 }
 
 // lazy is a value that is made once. If making it fails, the next who asks tries again.

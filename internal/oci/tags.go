@@ -14,18 +14,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// pageSize is how many tags are asked for at once; some registries refuse more.
-const pageSize = 1000
+// defaultPage is how many tags are asked for at once; some registries refuse more.
+const defaultPage = 1000
 
 // Tags gives the tags of a repository, page by page, and ends at the first error. A
 // repository that is not there has none.
 func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		page := tagPage{next: "tags/list?n=" + strconv.Itoa(pageSize)}
+		page := tagPage{next: "tags/list?n=" + strconv.Itoa(c.pageSize)}
 		for page.next != "" {
 			err := c.call(ctx, "list tags of "+repository, access{repository: repository, rights: transport.PullScope},
 				func(ctx context.Context, s *session) (err error) {
-					page, err = s.tags(ctx, page)
+					page, err = s.tags(ctx, page, c.pageSize)
 					return err
 				})
 			if err != nil {
@@ -48,8 +48,8 @@ type tagPage struct {
 	after string // if not empty, next is a guess, and only tags after this one are new
 }
 
-// tags reads the page after previous.
-func (s *session) tags(ctx context.Context, previous tagPage) (page tagPage, err error) {
+// tags reads the page of so many tags after previous.
+func (s *session) tags(ctx context.Context, previous tagPage, size int) (page tagPage, err error) {
 	response, err := s.send(ctx, request{method: http.MethodGet, path: previous.next}, http.StatusOK)
 	if status(err) == http.StatusNotFound {
 		return tagPage{}, nil
@@ -71,12 +71,12 @@ func (s *session) tags(ctx context.Context, previous tagPage) (page tagPage, err
 	if page.next, err = linked(response.Header); err != nil {
 		return previous, err
 	}
-	full := len(page.tags) == pageSize
+	full := len(page.tags) == size
 	if previous.after != "" {
 		page.tags = slices.DeleteFunc(page.tags, func(tag string) bool { return tag <= previous.after })
 	}
 	if full && page.next == "" && len(page.tags) > 0 {
-		page.guess()
+		page.guess(size)
 	}
 	return page, nil
 }
@@ -84,9 +84,9 @@ func (s *session) tags(ctx context.Context, previous tagPage) (page tagPage, err
 // guess asks a registry for more that gave as many tags as it was asked for, and did
 // not say whether they are all: some never say. Of what it gives, only tags that come
 // after are new: some give all again.
-func (p *tagPage) guess() {
+func (p *tagPage) guess(size int) {
 	p.after = slices.Max(p.tags)
-	p.next = "tags/list?" + url.Values{"n": {strconv.Itoa(pageSize)}, "last": {p.after}}.Encode()
+	p.next = "tags/list?" + url.Values{"n": {strconv.Itoa(size)}, "last": {p.after}}.Encode()
 }
 
 // linked is the address of the next page in an answer's header, or empty.

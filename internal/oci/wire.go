@@ -72,6 +72,9 @@ func (s *session) get(ctx context.Context, reference string) (m Manifest, err er
 		return m, err
 	}
 	m = Manifest{Digest: sum(raw), MediaType: mediaType(response.Header), Raw: raw}
+	if !isKnown(m.MediaType) {
+		return Manifest{}, &MediaTypeError{Name: s.title(reference), Header: m.MediaType}
+	}
 	promised := reference
 	if !strings.Contains(reference, ":") {
 		promised = response.Header.Get(digestHeader)
@@ -79,7 +82,7 @@ func (s *session) get(ctx context.Context, reference string) (m Manifest, err er
 	if promised != "" && promised != m.Digest {
 		return Manifest{}, passing{err: &DigestError{Want: promised, Got: m.Digest}}
 	}
-	return m, checkMediaType(s.title(reference), m)
+	return m, checkBody(s.title(reference), m)
 }
 
 // agree verifies what a registry says a manifest's digest is.
