@@ -8,9 +8,12 @@
 package channel
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/agext/levenshtein"
 )
 
 // Config is the whole of channels.yaml.
@@ -40,12 +43,16 @@ func (s Signer) SignsTags() bool { return s.Key == "" }
 type Channel struct {
 	Name    string `json:"name"`
 	From    string `json:"from,omitempty"`    // the channel that must hold a digest first; empty for the entry channel
+	Order   string `json:"order,omitempty"`   // "held": it is enough that From held the digest once
 	Version string `json:"version,omitempty"` // "required": a move also writes the tag vX.Y.Z, which never moves
 	Gate    Gate   `json:"gate"`
 }
 
-// VersionRequired is the one value of Channel.Version.
-const VersionRequired = "required"
+// The one value of Channel.Version and of Channel.Order.
+const (
+	VersionRequired = "required"
+	OrderHeld       = "held"
+)
 
 // Gate is what a channel requires of a digest. Its JSON form is part of a plan's hash.
 type Gate struct {
@@ -108,6 +115,7 @@ type Rule struct {
 	Artifacts []string `json:"artifacts"` // names, or patterns as of path.Match
 	Tags      string   `json:"tags"`      // regular expression that a tag matches whole
 	Keep      Keep     `json:"keep"`
+	MaxShare  float64  `json:"maxShare,omitempty"` // part of a repository's manifests that may go in one run; 0 is half
 }
 
 // Keep is what a rule keeps. Either is enough to be kept.
@@ -146,6 +154,35 @@ func (a Artifact) At(channel string) string {
 		return at
 	}
 	return a.Location
+}
+
+// Channel finds a channel by its full name.
+func (c *Config) Channel(full string) (Artifact, Channel, error) {
+	name, short, ok := Split(full)
+	a, found := c.Artifact(name)
+	if !ok || !found {
+		return Artifact{}, Channel{}, fmt.Errorf("there is no channel %s%s", full, closest(full, c.All()))
+	}
+	for _, ch := range c.Of(a) {
+		if ch.Name == short {
+			return a, ch, nil
+		}
+	}
+	return Artifact{}, Channel{}, fmt.Errorf("there is no channel %s; %s has %s", full, name, names(c.Of(a)))
+}
+
+// closest suggests what may have been meant.
+func closest(text string, known []string) string {
+	best, distance := "", 4
+	for _, k := range known {
+		if d := levenshtein.Distance(text, k, nil); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return "; `slipway channel list` lists them"
+	}
+	return "; did you mean " + best + "?"
 }
 
 // All are the full names of every channel, in the file's order.

@@ -36,6 +36,7 @@ func (c *Config) check() error {
 		c.checkChannels(p, name)
 	}
 	c.checkArtifacts(p)
+	c.checkPlaces(p)
 	for _, t := range c.Trains {
 		c.checkTrain(p, t)
 	}
@@ -80,6 +81,9 @@ func (c *Config) checkChannels(p *problems, list string) {
 		}
 		if ch.Version != "" && ch.Version != VersionRequired {
 			p.add("%s: version is %q; it may only be %q", at, ch.Version, VersionRequired)
+		}
+		if ch.Order != "" && ch.Order != OrderHeld {
+			p.add("%s: order is %q; it may only be %q", at, ch.Order, OrderHeld)
 		}
 		c.checkGate(p, at, ch)
 	}
@@ -206,6 +210,20 @@ func (c *Config) checkArtifacts(p *problems) {
 	}
 }
 
+// checkPlaces sees that no two channels write one tag.
+func (c *Config) checkPlaces(p *problems) {
+	taken := map[string]string{}
+	for _, a := range c.Artifacts {
+		for _, ch := range c.Of(a) {
+			place, full := a.At(ch.Name)+":"+ch.Name, Full(a.Name, ch.Name)
+			if other, ok := taken[place]; ok && a.Kind == Image {
+				p.add("%s and %s would both move %s", other, full, place)
+			}
+			taken[place] = full
+		}
+	}
+}
+
 func (a Artifact) checkLocation(p *problems, location string) {
 	switch a.Kind {
 	case Image:
@@ -257,5 +275,8 @@ func (c *Config) checkRule(p *problems, i int, r Rule) {
 	}
 	if r.Keep.Last < 0 || r.Keep.Last == 0 && r.Keep.Younger == 0 {
 		p.add("%s keeps nothing; say keep: {last: N} or {younger: TIME}", at)
+	}
+	if r.MaxShare < 0 || r.MaxShare > 1 {
+		p.add("%s: maxShare %v is no part of a whole; write a number from 0 to 1", at, r.MaxShare)
 	}
 }

@@ -1,0 +1,127 @@
+package promotecmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/command"
+	"slipway.dev/slipway/internal/evidence/approval"
+	"slipway.dev/slipway/internal/promotion"
+	"slipway.dev/slipway/internal/signing"
+)
+
+func promotionApprove(env cli.Env) *cobra.Command {
+	w := newWorld(env)
+	var key string
+	var a approval.Approval
+	c := &cobra.Command{
+		Use: "approve HASH", Short: "Sign that somebody approves a plan", Args: oneArg("the plan's hash"),
+		Long: `Sign that somebody approves a plan.
+
+This is what the chat-ops plugin does after it has seen, by OWNERS, that the author of
+a comment may approve. Whoever holds the key vouches for the approver's name.`,
+		Example: "  slipway promotion approve sha256:0123... --approver NAME --comment URL --key chatops.key --store gs://BUCKET",
+		RunE: func(c *cobra.Command, args []string) error {
+			if key == "" || a.Approver == "" {
+				return cli.Misuse("--key and --approver are needed")
+			}
+			if err := w.load(c.Context()); err != nil {
+				return err
+			}
+			text, err := os.ReadFile(key)
+			if err != nil {
+				return fmt.Errorf("read the signing key: %w", err)
+			}
+			signer, err := signing.ParsePrivate(text, []byte(env.Getenv("SLIPWAY_KEY_PASSWORD")))
+			if err != nil {
+				return fmt.Errorf("read the signing key %s: %w", key, err)
+			}
+			a.Plan, a.At = args[0], time.Now().UTC().Truncate(time.Second)
+			filed, err := approval.Add(c.Context(), w.store, signer, a)
+			if err == nil {
+				fmt.Fprintln(env.Stdout, filed)
+			}
+			return err
+		},
+	}
+	w.addFlags(c.Flags())
+	c.Flags().StringVar(&key, "key", "", "file of the private key, whose password is in $SLIPWAY_KEY_PASSWORD if it has one")
+	c.Flags().StringVar(&a.Approver, "approver", "", "who approves")
+	c.Flags().StringVar(&a.Comment, "comment", "", "where they said so: a URL or an ID")
+	return c
+}
+
+// kept is a plan of the store, and its approvals by any signer of the configuration.
+type kept struct {
+	Hash      string              `json:"hash"`
+	Plan      promotion.Document  `json:"plan"`
+	Approvals []approval.Verified `json:"approvals"`
+}
+
+func (w *world) keptPlan(ctx context.Context, hash string) (any, func(io.Writer), error) {
+	plan, err := promotion.ReadPlan(ctx, w.store, hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	var keys []signing.Verifier
+	for name, s := range w.channels.Signers {
+		if s.SignsTags() {
+			continue
+		}
+		key, err := signing.ParsePublic(s.Data)
+		if err != nil {
+			return nil, nil, fmt.Errorf("signer %s: %w", name, err)
+		}
+		keys = append(keys, signing.Verifier{Verifier: key, Name: name, NotAfter: s.Until})
+	}
+	approvals, notes, err := approval.List(ctx, w.store, hash, keys)
+	for _, note := range notes {
+		w.say(note)
+	}
+	found := kept{hash, plan, approvals}
+	return found, func(out io.Writer) { printKept(out, found) }, err
+}
+
+func printKept(w io.Writer, k kept) {
+	fmt.Fprintf(w, "plan %s\n", k.Hash)
+	for _, e := range k.Plan.Edges {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", e.Channel(), e.Digest, e.Version)
+	}
+	for _, a := range k.Approvals {
+		fmt.Fprintf(w, "approved by %s\t%s\t%s\tsigned by %s\n", a.Approver, timeText(a.At), a.Comment, a.Name)
+	}
+}
+
+// oneArg demands exactly one argument, and names it.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return cli.Misuse("name %s, and nothing else; see `%s --help`", what, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// showing completes a command that reads and shows.
+func (w *world) showing(c *cobra.Command, read func(ctx context.Context, args []string) (any, func(io.Writer), error)) *cobra.Command {
+	var form command.Form
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := w.load(c.Context()); err != nil {
+			return err
+		}
+		found, text, err := read(c.Context(), args)
+		if err != nil {
+			return err
+		}
+		return command.Show(w.env.Stdout, form, found, text)
+	}
+	w.addFlags(c.Flags())
+	command.FormFlag(c.Flags(), &form)
+	return c
+}

@@ -1,0 +1,224 @@
+// Package gate judges whether a digest may enter a channel.
+//
+// It is a pure function of what the channel requires and what is known: no clock, no
+// store, no signature is looked at here. Each thing that is required gives one line
+// that says whether it is met and why, and what would meet it.
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway.dev/slipway/internal/channel"
+	"slipway.dev/slipway/internal/ledger"
+)
+
+// Facts is what is known of a digest on its way into a channel.
+type Facts struct {
+	Now       time.Time
+	Digest    string
+	Rollback  bool              // back to what the channel held before
+	Source    ledger.Line       // of the channel that it comes from
+	Target    ledger.Line       // of the channel itself
+	Results   map[string]Result // newest verified result, by test
+	Approvals []Approval        // of this plan, verified
+	Requester string            // whose own approval does not count
+	Plan      string            // its hash, for people who are to approve it
+}
+
+// Result is what the newest evidence of a test says.
+type Result struct {
+	Err      error // evidence that cannot be trusted: it closes the gate
+	Found    bool
+	Passed   bool
+	Finished time.Time
+	Log      string
+	Signer   string
+	Disks    []string // digests of the other subjects
+	Key      string   // of the evidence in the store
+	Notes    []string // newer statements that did not count, and why
+}
+
+// Approval is one person's yes to a plan.
+type Approval struct {
+	Who string
+	Key string // of the statement in the store, or the signed tag
+}
+
+// Requirement is one thing that a gate requires.
+type Requirement struct {
+	Name string   `json:"name"` // "test boot", "approvals", "order", "soak", "freeze", "barred"
+	Met  bool     `json:"met"`
+	Why  string   `json:"why"`
+	Keys []string `json:"evidence,omitempty"` // what it stands on, in the store
+}
+
+// Met says whether all are met. Nothing required is never met.
+func Met(all []Requirement) bool {
+	return len(all) > 0 && !slices.ContainsFunc(all, func(r Requirement) bool { return !r.Met })
+}
+
+// Skew is how far in the future the clock of who signed evidence may be.
+const Skew = 5 * time.Minute
+
+// Check judges everything that the channel requires of the digest.
+func Check(ch channel.Channel, f Facts) []Requirement {
+	var all []Requirement
+	for _, t := range ch.Gate.Tests {
+		all = append(all, f.test(t))
+	}
+	all = append(all, f.disk(ch.Gate.Tests)...)
+	if a := ch.Gate.Approvals; a != nil {
+		all = append(all, f.approvals(*a))
+	}
+	if len(all) == 0 { // the configuration has no such channel
+		return []Requirement{{Name: "gate", Why: "it requires nothing, so nothing may pass"}}
+	}
+	if f.Rollback {
+		all = append(all, f.before())
+	} else {
+		all = append(all, f.order(ch)...)
+		all = append(all, f.freezes(ch.Gate.Freeze)...)
+	}
+	return append(all, f.barred()...)
+}
+
+func (f Facts) test(t channel.Test) Requirement {
+	r := Requirement{Name: "test " + t.Name}
+	result := f.Results[t.Name]
+	age := f.Now.Sub(result.Finished)
+	when := result.Finished.UTC().Format(time.RFC3339)
+	switch {
+	case result.Err != nil:
+		r.Why = result.Err.Error()
+	case !result.Found:
+		r.Why = fmt.Sprintf("no result signed by %s; the test's job adds it, or `slipway evidence add %s --test %s`", strings.Join(t.Signers, " or "), f.Digest, t.Name)
+	case !result.Passed:
+		r.Why = fmt.Sprintf("did not pass at %s, see %s", when, result.Log)
+	case age < -Skew:
+		r.Why = fmt.Sprintf("is dated %s, in the future; set the clock of %s and test again", when, result.Signer)
+	case t.Fresh > 0 && age > time.Duration(t.Fresh) && !f.Rollback:
+		r.Why = fmt.Sprintf("passed at %s, more than %s ago; test again", when, t.Fresh)
+	default:
+		r.Met, r.Why = true, fmt.Sprintf("passed at %s, signed by %s", when, result.Signer)
+	}
+	if len(result.Notes) > 0 {
+		r.Why += " (" + strings.Join(result.Notes, "; ") + ")"
+	}
+	if result.Key != "" {
+		r.Keys = []string{result.Key}
+	}
+	return r
+}
+
+// disk requires that all tests of the disk took one and the same.
+func (f Facts) disk(tests []channel.Test) []Requirement {
+	var common, took []string
+	for _, t := range tests {
+		result := f.Results[t.Name]
+		if !t.Disk || !result.Found {
+			continue
+		}
+		if took = append(took, t.Name); len(took) == 1 {
+			common = result.Disks
+			continue
+		}
+		common = slices.DeleteFunc(slices.Clone(common), func(d string) bool { return !slices.Contains(result.Disks, d) })
+	}
+	switch {
+	case len(took) == 0:
+		return nil
+	case len(common) == 0:
+		return []Requirement{{Name: "disk", Why: "the results of " + strings.Join(took, ", ") + " name no disk in common; test one disk with all of them"}}
+	}
+	return []Requirement{{Name: "disk", Met: true, Why: strings.Join(took, ", ") + " took " + strings.Join(common, ", ")}}
+}
+
+func (f Facts) approvals(a channel.Approvals) Requirement {
+	r := Requirement{Name: "approvals"}
+	var who []string
+	for _, approval := range f.Approvals {
+		name := strings.ToLower(approval.Who)
+		if name != strings.ToLower(f.Requester) && !slices.Contains(who, name) {
+			who = append(who, name)
+			r.Keys = append(r.Keys, approval.Key)
+		}
+	}
+	r.Met = len(who) >= a.Count && a.Count > 0
+	r.Why = fmt.Sprintf("%d of %d", len(who), a.Count)
+	if len(who) > 0 {
+		r.Why += ": " + strings.Join(who, ", ")
+	}
+	if !r.Met {
+		r.Why += fmt.Sprintf("; people approve the plan %s", f.Plan)
+	}
+	return r
+}
+
+// order is that the channel before holds the digest, and held it long enough.
+func (f Facts) order(ch channel.Channel) []Requirement {
+	if ch.From == "" {
+		return nil
+	}
+	since, ok := f.stay(ch.Order == channel.OrderHeld)
+	if !ok {
+		holds, _ := f.Source.Holds()
+		if holds == "" {
+			holds = "nothing"
+		}
+		return []Requirement{{Name: "order", Why: fmt.Sprintf("%s holds %s; promote into it first", f.Source.Channel, holds)}}
+	}
+	all := []Requirement{{Name: "order", Met: true, Why: fmt.Sprintf("%s has had it since %s", f.Source.Channel, since.UTC().Format(time.RFC3339))}}
+	if ch.Gate.Soak > 0 {
+		end := since.Add(time.Duration(ch.Gate.Soak))
+		all = append(all, Requirement{
+			Name: "soak", Met: !f.Now.Before(end),
+			Why: fmt.Sprintf("%s in %s ends %s", ch.Gate.Soak, f.Source.Channel, end.UTC().Format(time.RFC3339)),
+		})
+	}
+	return all
+}
+
+// stay is since when the source holds the digest, or when it first held it.
+func (f Facts) stay(held bool) (since time.Time, ok bool) {
+	if digest, since := f.Source.Holds(); digest == f.Digest {
+		return since, true
+	}
+	for _, stay := range f.Source.Stays() {
+		if held && stay.Done.Digest == f.Digest {
+			return stay.Done.Time, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (f Facts) freezes(freezes []channel.Freeze) []Requirement {
+	for _, freeze := range freezes {
+		if end, frozen := freeze.End(f.Now); frozen {
+			return []Requirement{{Name: "freeze", Why: fmt.Sprintf("%s, until %s", freeze.Reason, end.UTC().Format(time.RFC3339))}}
+		}
+	}
+	return nil
+}
+
+// before is what a rollback needs instead of an order: its way was gone once.
+func (f Facts) before() Requirement {
+	for _, stay := range f.Target.Stays() {
+		if stay.Done.Digest == f.Digest {
+			return Requirement{Name: "held before", Met: true, Why: fmt.Sprintf("%s held it at %s", f.Target.Channel, stay.Done.Time.UTC().Format(time.RFC3339))}
+		}
+	}
+	return Requirement{Name: "held before", Why: fmt.Sprintf("%s never held it; a rollback goes to what `slipway channel history` shows", f.Target.Channel)}
+}
+
+func (f Facts) barred() []Requirement {
+	for _, line := range []ledger.Line{f.Target, f.Source} {
+		if by, barred := line.Barred(f.Digest); barred {
+			return []Requirement{{Name: "barred", Why: fmt.Sprintf("%s was rolled back from it at %s by %s (%s); `slipway channel lift %s %s` lets it back",
+				line.Channel, by.Time.UTC().Format(time.RFC3339), by.Who, by.Why, line.Channel, f.Digest)}}
+		}
+	}
+	return nil
+}

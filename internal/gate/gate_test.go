@@ -1,0 +1,170 @@
+package gate
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"slipway.dev/slipway/internal/channel"
+	"slipway.dev/slipway/internal/ledger"
+)
+
+const (
+	digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	other  = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+)
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// held is a line whose channel held the digests, an hour each, the last until now.
+func held(name string, digests ...string) ledger.Line {
+	l := ledger.Line{Channel: name}
+	for i, d := range digests {
+		at := now.Add(-time.Duration(len(digests)-i) * time.Hour)
+		l.Records = append(l.Records,
+			ledger.Record{Kind: ledger.Intent, Digest: d, Time: at},
+			ledger.Record{Kind: ledger.Done, Digest: d, Time: at})
+	}
+	return l
+}
+
+func rolledBack(l ledger.Line, from, to string) ledger.Line {
+	l.Records = append(l.Records,
+		ledger.Record{Kind: ledger.Intent, Digest: to, From: from, Rollback: true, Time: now, Who: "ann", Sequence: len(l.Records)},
+		ledger.Record{Kind: ledger.Done, Digest: to, Time: now})
+	return l
+}
+
+func passed(ago time.Duration) Result {
+	return Result{Found: true, Passed: true, Finished: now.Add(-ago), Signer: "ci", Key: "evidence/1"}
+}
+
+func stable() channel.Channel {
+	return channel.Channel{
+		Name: "stable", From: "testing",
+		Gate: channel.Gate{
+			Tests:     []channel.Test{{Name: "boot", Signers: []string{"ci"}, Fresh: channel.Duration(2 * time.Hour)}},
+			Approvals: &channel.Approvals{Count: 2},
+			Soak:      channel.Duration(30 * time.Minute),
+		},
+	}
+}
+
+func facts() Facts {
+	return Facts{
+		Now: now, Digest: digest, Source: held("os/testing", other, digest), Target: held("os/stable", other),
+		Results:   map[string]Result{"boot": passed(time.Hour)},
+		Approvals: []Approval{{"ann", "approvals/1"}, {"bob", "approvals/2"}},
+		Requester: "cid", Plan: "sha256:33",
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if all := Check(stable(), facts()); !Met(all) {
+		t.Fatalf("the good case: %+v", all)
+	}
+	tests := []struct {
+		name  string
+		spoil func(*channel.Channel, *Facts)
+		unmet string // which requirement; empty if all are met
+	}{
+		{"no result", func(_ *channel.Channel, f *Facts) { f.Results = nil }, "test boot"},
+		{"a failure", func(_ *channel.Channel, f *Facts) { r := passed(0); r.Passed = false; f.Results["boot"] = r }, "test boot"},
+		{"damage", func(_ *channel.Channel, f *Facts) { f.Results["boot"] = Result{Err: errors.New("damaged")} }, "test boot"},
+		{"an old result", func(_ *channel.Channel, f *Facts) { f.Results["boot"] = passed(3 * time.Hour) }, "test boot"},
+		{"any age will do", func(c *channel.Channel, f *Facts) {
+			c.Gate.Tests[0].Fresh = 0
+			f.Results["boot"] = passed(9999 * time.Hour)
+		}, ""},
+		{"from the future", func(_ *channel.Channel, f *Facts) { f.Results["boot"] = passed(-time.Hour) }, "test boot"},
+		{"within the skew", func(_ *channel.Channel, f *Facts) { f.Results["boot"] = passed(-time.Minute) }, ""},
+		{"one approval", func(_ *channel.Channel, f *Facts) { f.Approvals = f.Approvals[:1] }, "approvals"},
+		{"the same person twice", func(_ *channel.Channel, f *Facts) { f.Approvals[1].Who = "ANN" }, "approvals"},
+		{"the requester", func(_ *channel.Channel, f *Facts) { f.Requester = "Bob" }, "approvals"},
+		{"another digest in the channel before", func(_ *channel.Channel, f *Facts) { f.Source = held("os/testing", digest, other) }, "order"},
+		{"held once is enough", func(c *channel.Channel, f *Facts) {
+			c.Order, f.Source = channel.OrderHeld, held("os/testing", digest, other)
+		}, ""},
+		{"never held", func(c *channel.Channel, f *Facts) {
+			c.Order, f.Source = channel.OrderHeld, held("os/testing", other)
+		}, "order"},
+		{"too short a soak", func(c *channel.Channel, _ *Facts) { c.Gate.Soak = channel.Duration(2 * time.Hour) }, "soak"},
+		{"a freeze", func(c *channel.Channel, _ *Facts) {
+			c.Gate.Freeze = []channel.Freeze{{Reason: "holidays", From: now.Add(-time.Hour), To: now.Add(time.Hour)}}
+		}, "freeze"},
+		{"a freeze that is over", func(c *channel.Channel, _ *Facts) {
+			c.Gate.Freeze = []channel.Freeze{{Reason: "holidays", From: now.Add(-time.Hour), To: now}}
+		}, ""},
+		{"barred here", func(_ *channel.Channel, f *Facts) {
+			f.Target = rolledBack(held("os/stable", other, digest), digest, other)
+		}, "barred"},
+		{"barred in the channel before", func(c *channel.Channel, f *Facts) {
+			c.Order, f.Source = channel.OrderHeld, rolledBack(held("os/testing", other, digest), digest, other)
+		}, "barred"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ch, f := stable(), facts()
+			tt.spoil(&ch, &f)
+			want(t, Check(ch, f), tt.unmet)
+		})
+	}
+}
+
+// want checks that one requirement is unmet and says why, or that all are met.
+func want(t *testing.T, all []Requirement, unmet string) {
+	t.Helper()
+	var found []string
+	for _, r := range all {
+		if !r.Met {
+			found = append(found, r.Name)
+		}
+		if r.Why == "" {
+			t.Errorf("%s does not say why", r.Name)
+		}
+	}
+	if got := strings.Join(found, ", "); got != unmet || Met(all) != (unmet == "") {
+		t.Errorf("unmet: %q, want %q: %+v", got, unmet, all)
+	}
+}
+
+func TestRollback(t *testing.T) {
+	ch, f := stable(), facts()
+	f.Rollback, f.Source = true, ledger.Line{}
+	want(t, Check(ch, f), "held before")
+	f.Target = held("os/stable", digest, other)
+	f.Results["boot"] = passed(9999 * time.Hour) // old, but it stood then
+	ch.Gate.Freeze = []channel.Freeze{{Reason: "holidays", From: now.Add(-time.Hour), To: now.Add(time.Hour)}}
+	want(t, Check(ch, f), "")
+	r := passed(0)
+	r.Passed = false
+	f.Results["boot"] = r
+	want(t, Check(ch, f), "test boot")
+}
+
+func TestDisk(t *testing.T) {
+	ch, f := stable(), facts()
+	ch.Gate.Tests = []channel.Test{{Name: "boot", Disk: true}, {Name: "e2e", Disk: true}}
+	one, two := passed(0), passed(0)
+	one.Disks, two.Disks = []string{"sha256:d1", "sha256:d2"}, []string{"sha256:d2"}
+	f.Results = map[string]Result{"boot": one, "e2e": two}
+	want(t, Check(ch, f), "")
+	two.Disks = []string{"sha256:d3"}
+	f.Results["e2e"] = two
+	want(t, Check(ch, f), "disk")
+	two.Disks = nil
+	f.Results["e2e"] = two
+	want(t, Check(ch, f), "disk")
+}
+
+// A gate that requires nothing lets nothing pass, even if the configuration's check
+// were to let it be written.
+func TestEmptyGateIsClosed(t *testing.T) {
+	if all := Check(channel.Channel{Name: "stable"}, facts()); Met(all) {
+		t.Errorf("an empty gate is open: %+v", all)
+	}
+	if Met(nil) {
+		t.Error("nothing is met")
+	}
+}

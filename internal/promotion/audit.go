@@ -1,0 +1,190 @@
+package promotion
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/ledger"
+)
+
+// Finding is a pointer that is not where the ledger says, or a ledger that cannot be
+// believed.
+type Finding struct {
+	Channel string `json:"channel"`           // full name
+	Pointer string `json:"pointer,omitempty"` // where people find it
+	Ledger  string `json:"ledger,omitempty"`  // digest by the ledger
+	Live    string `json:"live,omitempty"`    // digest that it has
+	What    string `json:"what"`
+}
+
+// Audit compares what channels and versions point to with the ledger. It reads
+// only, and goes on past what it cannot read: that is a finding too.
+func (p *Promoter) Audit(ctx context.Context, channels []string) ([]Finding, error) {
+	found := make([][]Finding, len(channels))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.parallel())
+	for i, full := range channels {
+		group.Go(func() (err error) {
+			found[i], err = p.auditChannel(ctx, full)
+			return err
+		})
+	}
+	err := group.Wait()
+	var all []Finding
+	for _, f := range found {
+		all = append(all, f...)
+	}
+	return all, err
+}
+
+func (p *Promoter) auditChannel(ctx context.Context, full string) ([]Finding, error) {
+	a, ch, err := p.Config.Channel(full)
+	if err != nil {
+		return nil, err
+	}
+	findings, err := p.auditLine(ctx, full, channelOf(a, ch))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return []Finding{{Channel: full, What: err.Error()}}, nil
+	}
+	return findings, nil
+}
+
+// auditLine reads the ledger before and after the pointers: a channel that moves
+// meanwhile is looked at again.
+func (p *Promoter) auditLine(ctx context.Context, full string, e Edge) ([]Finding, error) {
+	for {
+		line, err := ledger.Read(ctx, p.Store, full)
+		if err != nil {
+			return nil, err
+		}
+		findings, err := p.compare(ctx, line, e)
+		if err != nil || len(findings) == 0 {
+			return nil, err
+		}
+		again, err := ledger.Read(ctx, p.Store, full)
+		if err != nil || len(again.Records) == len(line.Records) {
+			return findings, err
+		}
+	}
+}
+
+func (p *Promoter) compare(ctx context.Context, line ledger.Line, e Edge) ([]Finding, error) {
+	var findings []Finding
+	if open, ok := line.Open(); ok {
+		return []Finding{{
+			Channel: line.Channel, Ledger: open.Digest,
+			What: fmt.Sprintf("a move begun by %s at %s is not finished; `slipway promotion resume %s` ends it", open.Who, open.Time.Format(timeForm), line.Channel),
+		}}, nil
+	}
+	at, err := p.place(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range expected(line, e) {
+		live, err := at.look(ctx, x.pointer)
+		if err != nil {
+			return nil, err
+		}
+		if live != x.digest {
+			findings = append(findings, Finding{line.Channel, pointerName(e, x.pointer), x.digest, live, whatMoved(x.digest, live)})
+		}
+	}
+	return findings, nil
+}
+
+type expectation struct {
+	pointer pointer
+	digest  string
+}
+
+// expected are the channel's own pointer, and that of each version that it gave.
+func expected(line ledger.Line, e Edge) []expectation {
+	holds, _ := line.Holds()
+	all := []expectation{{e.channelPointer(), holds}}
+	for _, stay := range line.Stays() {
+		if stay.Intent.Version != "" {
+			all = append(all, expectation{pointer{stay.Intent.Version, true}, stay.Done.Digest})
+		}
+	}
+	return all
+}
+
+const timeForm = "2006-01-02T15:04:05Z07:00"
+
+func whatMoved(want, live string) string {
+	switch {
+	case want == "":
+		return "it was written from outside: no promotion ever moved it"
+	case live == "":
+		return "it was removed from outside"
+	}
+	return "it was moved from outside"
+}
+
+// Restore points a channel back to what its ledger says, and records that.
+func (p *Promoter) Restore(ctx context.Context, full, why string) error {
+	a, ch, err := p.Config.Channel(full)
+	if err != nil {
+		return err
+	}
+	line, err := ledger.Read(ctx, p.Store, full)
+	if err != nil {
+		return err
+	}
+	holds, _ := line.Holds()
+	if holds == "" {
+		return fmt.Errorf("%s never held anything, so there is nothing to restore", full)
+	}
+	e := channelOf(a, ch)
+	e.Digest = holds
+	return p.restore(ctx, e, line, why)
+}
+
+func (p *Promoter) restore(ctx context.Context, e Edge, line ledger.Line, why string) error {
+	at, err := p.place(ctx, e)
+	if err != nil {
+		return err
+	}
+	live, err := at.look(ctx, e.channelPointer())
+	if err != nil || live == e.Digest {
+		return err
+	}
+	plan := &Plan{why: fmt.Sprintf("restore from %s: %s", orNothing(live), why)}
+	if plan.Document, err = document(p.Config, "", []Edge{e}); err == nil {
+		plan.Hash, err = plan.Document.Hash()
+	}
+	if err != nil {
+		return err
+	}
+	return p.withRun(ctx, plan, func(r *run) error {
+		m := &mover{run: r, edge: e, line: line, place: at, had: live}
+		if err := at.bring(ctx); err != nil {
+			return err
+		}
+		if err := m.intend(ctx); err != nil {
+			return err
+		}
+		return m.carry(ctx)
+	})
+}
+
+// Lift lets a digest back that a rollback barred.
+func (p *Promoter) Lift(ctx context.Context, full, digest, why string) error {
+	if _, _, err := p.Config.Channel(full); err != nil {
+		return err
+	}
+	line, err := ledger.Read(ctx, p.Store, full)
+	if err != nil {
+		return err
+	}
+	if _, barred := line.Barred(digest); !barred {
+		return fmt.Errorf("%s is not barred from %s", digest, full)
+	}
+	_, err = line.Append(ctx, p.Store, ledger.Record{Kind: ledger.Lift, Digest: digest, Time: p.now(), Who: p.Who, Why: why})
+	return err
+}

@@ -1,0 +1,129 @@
+package promotion
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A run that dies at any step is finished by the next, and nothing is done twice.
+func TestDeathAtEveryStep(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for effects, died := 0, true; died; effects++ {
+			t.Run(fmt.Sprintf("effects=%d,after=%v", effects, after), func(t *testing.T) {
+				died = dieAndFinish(t, effects, after)
+			})
+		}
+	}
+}
+
+func dieAndFinish(t *testing.T, effects int, after bool) (died bool) {
+	w := newWorld(t, 0)
+	w.Term = 200 * time.Millisecond
+	digest := w.push("os", "1111")
+	w.mustPromote(Request{Channel: "os/next", Digest: digest})
+	w.mustPromote(Request{Channel: "os/testing"})
+	w.other.Forget()
+	order := Order{Requests: []Request{{Channel: "os/stable", Version: "v1.0.0"}}}
+	mortal, life := w.mortal(effects, after)
+	plan, err := mortal.Plan(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = mortal.Apply(t.Context(), plan); (err != nil) != life.dead() {
+		t.Fatalf("dead %v, and got %v", life.dead(), err)
+	}
+	w.mustPromote(order.Requests...)
+	w.want("os/stable", digest)
+	if got := w.points(w.other.Host + "/prod/os:v1.0.0"); got != digest {
+		t.Errorf("the version points to %q", got)
+	}
+	for tag, n := range w.other.Puts() {
+		if n != 1 {
+			t.Errorf("%s was written %d times", tag, n)
+		}
+	}
+	return life.dead()
+}
+
+// A train that dies at any step has moved whole or not at all once the next run is
+// over, and with it that run moves it whole.
+func TestTrainDeathAtEveryStep(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for effects, died := 0, true; died; effects++ {
+			t.Run(fmt.Sprintf("effects=%d,after=%v", effects, after), func(t *testing.T) {
+				died = dieWithTrain(t, effects, after)
+			})
+		}
+	}
+}
+
+func dieWithTrain(t *testing.T, effects int, after bool) (died bool) {
+	w := newWorld(t, 3)
+	w.Term = 200 * time.Millisecond
+	old, order := Order{Train: "all"}, Order{Train: "all"}
+	for i := range 3 {
+		repository := fmt.Sprintf("a%d", i)
+		old.Requests = append(old.Requests, Request{Channel: repository + "/live", Digest: w.push(repository, "old")})
+		order.Requests = append(order.Requests, Request{Channel: repository + "/live", Digest: w.push(repository, "new")})
+	}
+	w.mustMove(old)
+	w.proxy.Forget()
+	mortal, life := w.mortal(effects, after)
+	plan, err := mortal.Plan(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = mortal.Apply(t.Context(), plan); (err != nil) != life.dead() {
+		t.Fatalf("dead %v, and got %v", life.dead(), err)
+	}
+	open, err := w.Open(t.Context(), w.Config.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(open) > 0 {
+		if err := w.Resume(t.Context(), open); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.wantTogether(old, order)
+	w.mustMove(order)
+	for _, r := range order.Requests {
+		w.want(r.Channel, r.Digest)
+	}
+	for tag, n := range w.proxy.Puts() {
+		if n != 1 {
+			t.Errorf("%s was written %d times", tag, n)
+		}
+	}
+	return life.dead()
+}
+
+func (w *world) mustMove(o Order) {
+	w.Helper()
+	plan, err := w.Plan(w.Context(), o)
+	if err == nil {
+		err = w.Apply(w.Context(), plan)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// wantTogether checks that all channels hold the old digests, or all the new ones.
+func (w *world) wantTogether(old, new Order) {
+	w.Helper()
+	moved := 0
+	for i, r := range new.Requests {
+		switch w.points(w.proxy.Host + "/" + fmt.Sprintf("a%d", i) + ":live") {
+		case r.Digest:
+			moved++
+		case old.Requests[i].Digest:
+		default:
+			w.Errorf("%s points to neither", r.Channel)
+		}
+	}
+	if moved != 0 && moved != len(new.Requests) {
+		w.Errorf("%d of %d members moved", moved, len(new.Requests))
+	}
+}

@@ -1,0 +1,116 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"slipway.dev/slipway/internal/channel"
+	"slipway.dev/slipway/internal/ledger"
+)
+
+// mover walks one edge from its intent to its end.
+type mover struct {
+	run   *run
+	edge  Edge
+	keys  []string // what its gate stood on
+	line  ledger.Line
+	place place
+
+	had        string // what the channel's pointer had when it was looked at
+	hadVersion string
+}
+
+// look sees where the pointers are, and refuses what the ledger does not know.
+func (m *mover) look(ctx context.Context, holds string) (err error) {
+	if m.had, err = m.place.look(ctx, m.edge.channelPointer()); err != nil {
+		return err
+	}
+	if m.had != holds && m.had != m.edge.Digest {
+		return &movedError{pointerName(m.edge, m.edge.channelPointer()), m.had, holds}
+	}
+	if m.edge.Version == "" {
+		return nil
+	}
+	if m.hadVersion, err = m.place.look(ctx, m.edge.versionPointer()); err != nil {
+		return err
+	}
+	if m.hadVersion != "" && m.hadVersion != m.edge.Digest {
+		return fmt.Errorf("%s is %s already, and a version never moves; take another version", pointerName(m.edge, m.edge.versionPointer()), m.hadVersion)
+	}
+	return nil
+}
+
+// intend writes that the channel is about to move.
+func (m *mover) intend(ctx context.Context) error {
+	r := m.run.record(ledger.Intent, m.edge.Digest)
+	r.From, _ = m.line.Holds()
+	r.Version, r.Rollback, r.Evidence = m.edge.Version, m.edge.Rollback, m.keys
+	r.Plan, r.Train, r.Why = m.run.plan.Hash, m.run.plan.Train, m.run.plan.why
+	if m.edge.From != "" {
+		r.Source = channel.Full(m.edge.Artifact, m.edge.From)
+	}
+	return m.write(ctx, r)
+}
+
+func (m *mover) write(ctx context.Context, r ledger.Record) (err error) {
+	m.line, err = m.line.Append(ctx, m.run.Store, r)
+	return err
+}
+
+// carry moves the pointers, and writes how that ended.
+func (m *mover) carry(ctx context.Context) error {
+	if err := m.point(ctx); err != nil {
+		return m.giveUp(ctx, err)
+	}
+	return m.done(ctx)
+}
+
+// point moves the pointers: the version first, and the channel after all else.
+func (m *mover) point(ctx context.Context) error {
+	if m.edge.Version != "" {
+		if err := m.set(ctx, m.edge.versionPointer(), m.hadVersion); err != nil {
+			return err
+		}
+	}
+	return m.set(ctx, m.edge.channelPointer(), m.had)
+}
+
+func (m *mover) set(ctx context.Context, p pointer, had string) error {
+	if had == m.edge.Digest {
+		return nil
+	}
+	if err := m.run.lease.Check(); err != nil {
+		return err
+	}
+	open, _ := m.line.Open()
+	return m.place.point(ctx, p, move{had: had, plan: open.Plan, record: open.Sequence})
+}
+
+// done writes that the channel has moved.
+func (m *mover) done(ctx context.Context) error {
+	if err := m.write(ctx, m.run.record(ledger.Done, m.edge.Digest)); err != nil {
+		return fmt.Errorf("%w; the channel has moved, and the next run writes so", err)
+	}
+	return nil
+}
+
+// giveUp ends a move whose pointer could not be moved. What the pointer has now
+// decides; while nobody can say, the intent stays open for the next run.
+func (m *mover) giveUp(ctx context.Context, cause error) error {
+	have, err := m.place.look(ctx, m.edge.channelPointer())
+	if err != nil || ctx.Err() != nil {
+		return fmt.Errorf("%w; its move stays open, and the next run rolls it forward", cause)
+	}
+	if have == m.edge.Digest {
+		return m.done(ctx)
+	}
+	return m.aside(ctx, cause)
+}
+
+// aside writes that the channel does not move.
+func (m *mover) aside(ctx context.Context, cause error) error {
+	r := m.run.record(ledger.Aside, m.edge.Digest)
+	r.Why = cause.Error()
+	return errors.Join(cause, m.write(ctx, r))
+}

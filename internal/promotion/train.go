@@ -1,0 +1,210 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/ledger"
+)
+
+// moveTrain moves all members or none. Everything that can refuse is asked before
+// the first pointer moves: gates, content, credentials, the ledger of each. Once one
+// has moved, the only way is forward, if need be by the next run.
+func (r *run) moveTrain(ctx context.Context) error {
+	ready, err := r.coupled()
+	if err != nil || len(ready) == 0 {
+		r.stop(ready, err)
+		return nil
+	}
+	movers := make([]*mover, len(ready))
+	err = together(ready, func(i int, step *Step) (err error) {
+		movers[i], err = r.prepareMember(ctx, step)
+		return err
+	})
+	if err == nil {
+		err = r.intendAll(ctx, movers)
+	}
+	if err == nil {
+		err = r.pointAll(ctx, movers)
+	}
+	if err != nil {
+		r.stop(ready, err)
+		return context.Cause(ctx)
+	}
+	for i, step := range ready {
+		r.settle(step, movers[i].done(ctx))
+	}
+	return nil
+}
+
+// coupled are the members that have yet to move, if nothing holds any member back.
+func (r *run) coupled() (ready []*Step, err error) {
+	for _, step := range r.plan.Steps {
+		switch step.State {
+		case Ready:
+			ready = append(ready, step)
+		case Held:
+			err = fmt.Errorf("%s is held: %s", step.Channel(), step.unmet())
+		case Broken:
+			err = fmt.Errorf("%s is set aside: %w", step.Channel(), step.err)
+		}
+	}
+	return ready, err
+}
+
+// stop sets the members aside that would have moved.
+func (r *run) stop(ready []*Step, err error) {
+	for _, step := range ready {
+		r.settle(step, fmt.Errorf("train %s moves together or not at all: %w", r.plan.Train, err))
+	}
+}
+
+func (r *run) prepareMember(ctx context.Context, step *Step) (*mover, error) {
+	m, err := r.prepare(ctx, step)
+	if err == nil {
+		err = m.place.mayWrite(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", step.Channel(), err)
+	}
+	return m, nil
+}
+
+// intendAll writes every intent, or sets those aside that were written.
+func (r *run) intendAll(ctx context.Context, movers []*mover) error {
+	for i, m := range movers {
+		if err := m.intend(ctx); err != nil {
+			err = fmt.Errorf("%s: %w", m.edge.Channel(), err)
+			return errors.Join(err, asideAll(ctx, movers[:i], err))
+		}
+	}
+	return nil
+}
+
+// pointAll moves every pointer. If none could be moved the train stays where it was.
+func (r *run) pointAll(ctx context.Context, movers []*mover) error {
+	err := together(movers, func(_ int, m *mover) error {
+		if err := m.point(ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.edge.Channel(), err)
+		}
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	for _, m := range movers {
+		have, lookErr := m.place.look(ctx, m.edge.channelPointer())
+		if lookErr != nil || have != m.had || have == m.edge.Digest {
+			return fmt.Errorf("%w; the train is under way, and the next run brings the rest after it", err)
+		}
+	}
+	return errors.Join(err, asideAll(ctx, movers, err))
+}
+
+func asideAll(ctx context.Context, movers []*mover, cause error) error {
+	var errs []error
+	for _, m := range movers {
+		r := m.run.record(ledger.Aside, m.edge.Digest)
+		r.Why = cause.Error()
+		errs = append(errs, m.write(ctx, r))
+	}
+	return errors.Join(errs...)
+}
+
+// together does one thing for all, side by side, and gives all errors.
+func together[T any](all []T, do func(i int, one T) error) error {
+	errs := make([]error, len(all))
+	var group errgroup.Group
+	for i, one := range all {
+		group.Go(func() error {
+			errs[i] = do(i, one)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are in errs
+	return errors.Join(errs...)
+}
+
+// resumeTrain ends a train's open moves: forward if every member had its intent,
+// for then pointers may have moved; else back, for then none has.
+func (r *run) resumeTrain(ctx context.Context, of ledger.Record, plan Document) error {
+	open, complete, err := r.openMembers(ctx, of, plan)
+	if err != nil {
+		return err
+	}
+	var movers []*mover
+	for _, member := range open {
+		m, err := r.takeOver(ctx, member.edge, member.line)
+		if err == nil {
+			err = m.lookOver(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", member.edge.Channel(), err)
+		}
+		complete = complete || m.had == m.edge.Digest
+		movers = append(movers, m)
+	}
+	if !complete {
+		return asideAll(ctx, movers, errors.New("the run died before every member of the train had its intent"))
+	}
+	return forwardAll(ctx, movers)
+}
+
+type member struct {
+	edge Edge
+	line ledger.Line
+}
+
+// openMembers are those whose move is open; complete says that each of the others
+// has ended its own, or had none to make.
+func (r *run) openMembers(ctx context.Context, of ledger.Record, plan Document) (open []member, complete bool, err error) {
+	complete = true
+	for _, e := range plan.Edges {
+		line, err := ledger.Read(ctx, r.Store, e.Channel())
+		if err != nil {
+			return nil, false, err
+		}
+		if intent, isOpen := line.Open(); isOpen && intent.Run == of.Run {
+			open = append(open, member{e, line})
+			continue
+		}
+		holds, _ := line.Holds()
+		ended := slices.ContainsFunc(line.Stays(), func(s ledger.Stay) bool { return s.Intent.Run == of.Run })
+		complete = complete && (ended || holds == e.Digest)
+	}
+	return open, complete, nil
+}
+
+// lookOver looks, and says of a pointer that moved from outside that the train goes
+// over it: a train that is under way cannot stay half way.
+func (m *mover) lookOver(ctx context.Context) error {
+	open, _ := m.line.Open()
+	err := m.look(ctx, open.From)
+	if moved := (*movedError)(nil); errors.As(err, &moved) {
+		m.run.say("%s: %v", m.edge.Channel(), err)
+		return nil
+	}
+	return err
+}
+
+func forwardAll(ctx context.Context, movers []*mover) error {
+	for _, m := range movers {
+		err := m.place.bring(ctx)
+		if err == nil {
+			err = m.point(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w; the train is under way, and the next run brings the rest after it", m.edge.Channel(), err)
+		}
+	}
+	for _, m := range movers {
+		if err := m.done(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
