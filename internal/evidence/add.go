@@ -29,8 +29,8 @@ func Add(ctx context.Context, s store.Store, signer dsse.SignerVerifier, r Resul
 		if err != nil {
 			return keys, fmt.Errorf("add evidence: %w", err)
 		}
-		key := keyOf(hex, r, filed.Sum(bundle))
-		if err := filed.Create(ctx, s, key, bundle); err != nil {
+		key, err := filed.Create(ctx, s, prefixOf(hex, r), bundle)
+		if err != nil {
 			return keys, fmt.Errorf("add evidence: %w", err)
 		}
 		keys = append(keys, key)

@@ -29,9 +29,9 @@ type Entry struct {
 	Sum      string    `json:"sum"` // sha256 of the bundle, in hex
 }
 
-// keyOf is where the evidence of one subject lies.
-func keyOf(hex string, r Result, sum string) string {
-	return root + hex + "/" + r.Test + "/" + r.Finished.UTC().Format(timeLayout) + "-" + sum + ".json"
+// prefixOf is what the names of a result of one subject begin with.
+func prefixOf(hex string, r Result) string {
+	return root + hex + "/" + r.Test + "/" + r.Finished.UTC().Format(timeLayout) + "-"
 }
 
 var keyPattern = regexp.MustCompile(`^evidence/([0-9a-f]{64})/([^/]+)/(\d{8}T\d{6}Z)-([0-9a-f]{64})\.json$`)

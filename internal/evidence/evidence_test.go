@@ -309,6 +309,10 @@ func TestDamage(t *testing.T) {
 			key := p.add(ci, sample(Failed, noon))[0]
 			p.write(key, p.read(old(p)))
 		},
+		"another's bytes of the same second": func(p place) {
+			pass := p.add(ci, sample(Passed, noon))[0]
+			p.write(p.add(ci, sample(Failed, noon))[0], p.read(pass))
+		},
 		"cut short": func(p place) {
 			key := p.add(ci, sample(Failed, noon))[0]
 			p.write(key, p.read(key)[:100])

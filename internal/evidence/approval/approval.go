@@ -62,8 +62,7 @@ func Add(ctx context.Context, s store.Store, signer dsse.SignerVerifier, a Appro
 	if err != nil {
 		return "", fmt.Errorf("add approval: %w", err)
 	}
-	key = root + hex + "/" + filed.Sum(bundle) + ".json"
-	if err := filed.Create(ctx, s, key, bundle); err != nil {
+	if key, err = filed.Create(ctx, s, root+hex+"/", bundle); err != nil {
 		return "", fmt.Errorf("add approval: %w", err)
 	}
 	return key, nil

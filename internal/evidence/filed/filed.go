@@ -42,9 +42,10 @@ func Sum(bundle []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Create files a bundle; its key must hold its sum.
-func Create(ctx context.Context, s store.Store, key string, bundle []byte) error {
-	return s.Create(ctx, key, bytes.NewReader(bundle))
+// Create files a bundle under a name that begins with prefix, and returns its key.
+func Create(ctx context.Context, s store.Store, prefix string, bundle []byte) (key string, err error) {
+	key = prefix + Sum(bundle) + ".json"
+	return key, s.Create(ctx, key, bytes.NewReader(bundle))
 }
 
 // Open reads a bundle that has a sum.
