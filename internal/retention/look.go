@@ -1,0 +1,271 @@
+package retention
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/progress"
+)
+
+// look makes an inventory. It asks for each tag once, for each manifest that no
+// earlier look has seen once, and for each manifest's referrers once.
+type look struct {
+	registry Registry
+	known    *memory
+	parallel int
+	say      func(string)
+	inv      *Inventory
+}
+
+// chunk is how many answers are waited for before they are worked in.
+const chunk = 2048
+
+func (l *look) run(ctx context.Context) error {
+	defer progress.Watch(10*time.Second, "looking at what "+l.inv.Repository+" holds", l.say)()
+	if err := l.readTags(ctx); err != nil {
+		return err
+	}
+	l.attach()
+	for _, digest := range l.known.left {
+		n := &l.inv.nodes[l.inv.add(digest)]
+		n.left, n.doubtful = true, true
+	}
+	return l.expand(ctx)
+}
+
+// readTags finds the digest of every tag.
+func (l *look) readTags(ctx context.Context) error {
+	found, err := l.resolveAll(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b tagged) int { return strings.Compare(a.tag, b.tag) })
+	for _, t := range found {
+		n := &l.inv.nodes[l.inv.add(t.digest)]
+		n.tags = append(n.tags, t.tag)
+	}
+	return nil
+}
+
+type tagged struct {
+	tag    string
+	digest sum
+}
+
+// resolveAll asks for every tag of the list. One that goes meanwhile is no tag.
+func (l *look) resolveAll(ctx context.Context) (found []tagged, err error) {
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(l.parallel)
+	var mu sync.Mutex
+	var listing error
+	for tag, err := range l.registry.Tags(inner, l.inv.Repository) {
+		if err != nil {
+			listing = err
+			break
+		}
+		group.Go(func() error {
+			digest, err := l.resolve(inner, tag)
+			if err != nil {
+				return ignoreAbsent(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found = append(found, tagged{tag, digest})
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if ignoreAbsent(listing) != nil {
+		return nil, fmt.Errorf("list the tags of %s: %w", l.inv.Repository, listing)
+	}
+	return found, nil
+}
+
+func (l *look) resolve(ctx context.Context, tag string) (sum, error) {
+	digest, err := l.registry.Resolve(ctx, l.inv.Repository, tag)
+	if err != nil {
+		return sum{}, fmt.Errorf("look up %s:%s: %w", l.inv.Repository, tag, err)
+	}
+	return parseSum(digest)
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, ErrAbsent) {
+		return nil
+	}
+	return err
+}
+
+// attach lets what is tagged as attached to something belong to that. It does not lead
+// back: an empty list of referrers may be that of many.
+func (l *look) attach() {
+	for i := range int32(len(l.inv.nodes)) {
+		for _, tag := range l.inv.nodes[i].tags {
+			if subject, ok := attachedTo(tag); ok {
+				at := l.inv.add(subject)
+				l.inv.nodes[at].doubtful = true
+				l.inv.addChild(at, i)
+			}
+		}
+	}
+}
+
+// answer is what the registry, or the memory, said of a manifest.
+type answer struct {
+	facts     facts
+	missing   bool
+	referrers []sum
+}
+
+// expand asks about each manifest of the inventory, which adds others, until there
+// are no others.
+func (l *look) expand(ctx context.Context) error {
+	for done := 0; done < len(l.inv.nodes); {
+		part := l.inv.nodes[done:min(done+chunk, len(l.inv.nodes))]
+		answers := make([]answer, len(part))
+		group, inner := errgroup.WithContext(ctx)
+		group.SetLimit(l.parallel)
+		for i := range part {
+			group.Go(func() (err error) {
+				answers[i], err = l.ask(inner, &part[i])
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		for i, a := range answers {
+			l.link(int32(done+i), a)
+		}
+		done += len(part)
+	}
+	return nil
+}
+
+// ask reads a manifest and its referrers.
+func (l *look) ask(ctx context.Context, n *node) (answer, error) {
+	var a answer
+	var ok bool
+	if a.facts, ok = l.known.facts(n.digest); !ok || n.doubtful && len(n.tags) == 0 {
+		var err error
+		a.facts, err = readFacts(ctx, l.registry, l.inv.Repository, n.digest)
+		if errors.Is(err, ErrAbsent) {
+			return answer{missing: true}, nil
+		}
+		if err != nil {
+			return a, err
+		}
+	}
+	referrers, err := referrersOf(ctx, l.registry, l.inv.Repository, n.digest)
+	a.referrers = referrers
+	return a, err
+}
+
+func (l *look) link(at int32, a answer) {
+	n := &l.inv.nodes[at]
+	n.size, n.missing = a.facts.Size, a.missing
+	if a.missing {
+		return
+	}
+	l.known.note(n.digest, a.facts)
+	for _, child := range a.facts.Children {
+		l.inv.addChild(at, l.inv.add(child))
+	}
+	if a.facts.Subject != nil {
+		l.inv.addReferrer(l.inv.add(*a.facts.Subject), at)
+	}
+	for _, referrer := range a.referrers {
+		l.inv.addReferrer(at, l.inv.add(referrer))
+	}
+}
+
+// facts are what never changes of a manifest.
+type facts struct {
+	Size     int64 `json:"size"`
+	Children []sum `json:"children,omitempty"`
+	Subject  *sum  `json:"subject,omitempty"`
+}
+
+// readManifest reads a manifest whose bytes are those that its digest names.
+func readManifest(ctx context.Context, r Registry, repository string, digest sum) (mediaType string, raw []byte, err error) {
+	mediaType, raw, err = r.Manifest(ctx, repository, digest.String())
+	if err != nil {
+		return "", nil, fmt.Errorf("read %s@%s: %w", repository, digest, err)
+	}
+	if got := sum(sha256.Sum256(raw)); got != digest {
+		return "", nil, fmt.Errorf("read %s@%s: the registry sent bytes of %s; nothing is planned on them", repository, digest, got)
+	}
+	return mediaType, raw, nil
+}
+
+func readFacts(ctx context.Context, r Registry, repository string, digest sum) (facts, error) {
+	_, raw, err := readManifest(ctx, r, repository, digest)
+	if err != nil {
+		return facts{}, err
+	}
+	f, err := parseFacts(raw)
+	if err != nil {
+		return facts{}, fmt.Errorf("read %s@%s: %w; what it leads to is not known, so nothing of the repository can go", repository, digest, err)
+	}
+	return f, nil
+}
+
+// parseFacts reads images, indexes and artifacts of any kind: what they have in common.
+func parseFacts(raw []byte) (facts, error) {
+	type descriptor struct {
+		Digest string
+		Size   int64
+	}
+	var manifest struct {
+		Manifests, Layers, Blobs []descriptor
+		Config                   descriptor
+		Subject                  *descriptor
+	}
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return facts{}, err
+	}
+	f := facts{Size: int64(len(raw)) + manifest.Config.Size}
+	for _, blob := range slices.Concat(manifest.Layers, manifest.Blobs) {
+		f.Size += blob.Size
+	}
+	for _, child := range manifest.Manifests {
+		s, err := parseSum(child.Digest)
+		if err != nil {
+			return facts{}, err
+		}
+		f.Children = append(f.Children, s)
+	}
+	if manifest.Subject == nil {
+		return f, nil
+	}
+	subject, err := parseSum(manifest.Subject.Digest)
+	f.Subject = &subject
+	return f, err
+}
+
+func referrersOf(ctx context.Context, r Registry, repository string, digest sum) ([]sum, error) {
+	found, err := r.Referrers(ctx, repository, digest.String())
+	if err != nil {
+		return nil, ignoreAbsent(fmt.Errorf("list the referrers of %s@%s: %w", repository, digest, err))
+	}
+	referrers := make([]sum, 0, len(found))
+	for _, descriptor := range found {
+		s, err := parseSum(descriptor.Digest.String())
+		if err != nil {
+			return nil, fmt.Errorf("list the referrers of %s@%s: %w", repository, digest, err)
+		}
+		referrers = append(referrers, s)
+	}
+	return referrers, nil
+}
