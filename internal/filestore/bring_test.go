@@ -17,22 +17,23 @@ import (
 
 func TestBring(t *testing.T) {
 	overStores(t, func(t *testing.T, newStore func() store.Store) {
-		from, to := newStore(), &spy{Store: newStore()}
+		from, to := &spy{Store: newStore()}, &spy{Store: newStore()}
 		digest := put(t, from, "the disk")
+		key := []string{store.BlobKey(hexOf(digest))}
+		from.created = nil
 		for range 2 { // the second finds it there
 			if err := Bring(t.Context(), from, to, digest); err != nil {
 				t.Fatal(err)
 			}
 		}
+		if !cmp.Equal(key, from.opened) || !cmp.Equal(key, to.created) {
+			t.Errorf("opened %q and created %q, want %q once", from.opened, to.created, key)
+		}
 		if text, _ := blobOf(t, to, digest); text != "the disk" {
 			t.Errorf("it came as %q", text)
 		}
-		if want := []string{store.BlobKey(hexOf(digest))}; !cmp.Equal(want, to.created) {
-			t.Errorf("created %q, want %q", to.created, want)
-		}
-		same := &spy{Store: from}
-		if err := Bring(t.Context(), from, same, digest); err != nil || same.created != nil {
-			t.Errorf("into the same store: created %q, %v", same.created, err)
+		if err := Bring(t.Context(), from, from, digest); err != nil || len(from.opened) > 1 || from.created != nil {
+			t.Errorf("into the same store: opened %q, created %q, %v", from.opened, from.created, err)
 		}
 	})
 }
@@ -160,6 +161,10 @@ func TestBringBrokenRelease(t *testing.T) {
 	}
 	if _, there := blobOf(t, to, digestOf(t, "ccc")); !there {
 		t.Error("the whole artifact was held up by the broken ones")
+	}
+	err = BringRelease(t.Context(), from, to, put(t, from, strings.Replace(document, `"size": 3`, `"size": 4`, 1)))
+	if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "has 3 bytes, not the 4 of its release") {
+		t.Errorf("another size than the release says: got error %v", err)
 	}
 	for name, text := range map[string]string{"no document": "hello", "changed": strings.Replace(document, "c0ffee", "badbad", 1) + " "} {
 		err := BringRelease(t.Context(), from, to, put(t, from, text))

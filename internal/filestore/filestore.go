@@ -43,7 +43,7 @@ func Bring(ctx context.Context, from, to store.Store, digest string) error {
 // Bring sees that the store to has the blob with a digest (sha256:<hex>), which from has.
 // A blob that is there already is not sent again. One that is sent is verified on its way:
 // what is not what its digest names never gets that name. Between a store and itself
-// nothing is sent either.
+// this only looks whether the blob is there.
 func (c Carrier) Bring(ctx context.Context, from, to store.Store, digest string) error {
 	const anySize = -1
 	return c.bring(ctx, from, to, digest, anySize)
@@ -74,9 +74,6 @@ func isThere(ctx context.Context, from, to store.Store, key string, size int64) 
 	}
 	if size >= 0 && source.Size != size {
 		return false, fmt.Errorf("%w: %s has %d bytes, not the %d of its release", store.ErrCorrupt, from.URL(key), source.Size, size)
-	}
-	if from.URL(key) == to.URL(key) {
-		return true, nil
 	}
 	target, err := to.Stat(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {

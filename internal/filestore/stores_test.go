@@ -88,13 +88,20 @@ func blobOf(t *testing.T, s store.Store, digest string) (text string, there bool
 	return string(data), true
 }
 
-// spy is a store that remembers what was created in it, and may lose an answer.
+// spy is a store that remembers what was opened and created in it, and may lose an answer.
 type spy struct {
 	store.Store
 	loseSwap error // what Swap returns after it swapped
 
-	mu      sync.Mutex
-	created []string
+	mu              sync.Mutex
+	opened, created []string
+}
+
+func (s *spy) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened = append(s.opened, key)
+	return s.Store.Open(ctx, key)
 }
 
 func (s *spy) Create(ctx context.Context, key string, body io.ReadSeeker) error {

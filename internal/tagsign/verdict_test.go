@@ -97,6 +97,7 @@ func TestVerdicts(t *testing.T) {
 	ecdsa, ecdsaPublic := newSSHKey(t, "-t", "ecdsa")
 	files, filesPublic := newSSHKey(t, "-t", "ed25519")
 	former, formerPublic := newSSHKey(t, "-t", "ed25519")
+	future, futurePublic := newSSHKey(t, "-t", "ed25519")
 	stranger, _ := newSSHKey(t, "-t", "ed25519")
 	pgp := func(options, identity string) []byte { return w.pgp(t, options, identity, "Release", "v1.2.3") }
 	ssh := func(key string) []byte { return w.ssh(t, key) }
@@ -111,7 +112,8 @@ func TestVerdicts(t *testing.T) {
 		"rsa@example.com "+rsaPublic,
 		`ecdsa@example.com namespaces="file,git",valid-after="20250101Z" `+ecdsaPublic,
 		`files@example.com namespaces="file" `+filesPublic,
-		`former@example.com valid-before="20250101Z" `+formerPublic)
+		`former@example.com valid-before="20250101Z" `+formerPublic,
+		`future@example.com valid-after="20270101Z" `+futurePublic)
 	other := w.repo.Commit(t, map[string]string{"README": "two\n"})
 	edit := func(object []byte, old, replacement string) []byte {
 		changed := strings.Replace(string(object), old, replacement, 1)
@@ -143,9 +145,12 @@ func TestVerdicts(t *testing.T) {
 		{"OpenPGP key stolen since", byStolen, "revoked", false},
 		{"OpenPGP key unknown", pgp("", bob), ErrUnknownSigner.Error(), false},
 		{"OpenPGP with SHA-1", pgp("--digest-algo SHA1 --weak-digest MD5", alice), "insecure", true},
+		{"OpenPGP of text", pgp("--textmode", alice), "no signature (version 4) of a file", true},
+		{"OpenPGP by two keys", pgp("--local-user bob@example.com", alice), "sign with one key", false},
 		{"SSH key unknown", ssh(stranger), ErrUnknownSigner.Error(), false},
 		{"SSH key for files", ssh(files), "namespaces file", false},
 		{"SSH key ended before", ssh(former), "valid before 2025-01-01", false},
+		{"SSH key not begun", ssh(future), "valid after 2027-01-01", false},
 		{"annotated", w.annotated(t, "Release"), ErrUnsigned.Error(), false},
 		{"annotated with a signature's look", w.annotated(t, "Release\n\n"+fake), "read the signature", false},
 		{"other commit", edit(ours, w.commit, other), "signature", false},
