@@ -54,7 +54,8 @@ type Tag struct {
 
 // Verify checks the bytes of a tag object, as git cat-file tag prints them, that a ref
 // refs/tags/NAME points at. A key must have been valid when it signed, by the time that
-// the signature itself names: a key that ended since has approved what it approved.
+// the signature itself names: a key that ended since has approved what it approved. Whoever
+// has an old key can date a tag back, so a key in wrong hands must be revoked or taken out.
 func Verify(object []byte, name string, signers ...Signers) (Tag, error) {
 	tag, err := verify(object, name, signers)
 	if err != nil {

@@ -127,57 +127,56 @@ func TestVerdicts(t *testing.T) {
 	tests := []struct {
 		name   string
 		object []byte
-		want   string // who approved, or what the error says
+		by     string // who approved; empty is nobody
+		says   string // what the error says
 		git    bool   // git accepts
 	}{
-		{"OpenPGP", ours, "alice@example.com", true},
-		{"SSH Ed25519", ourSSH, "carol@example.com", true},
-		{"SSH RSA", ssh(rsa), "rsa@example.com", true},
-		{"SSH ECDSA, limited", ssh(ecdsa), "ecdsa@example.com", true},
-		{"message with a signature in it", w.pgp(t, "", alice, "See\n"+fake+"\nabove", "v1.2.3"), "alice@example.com", true},
-		{"OpenPGP without an address", pgp("", nameless), nameless, true},
-		{"OpenPGP key expired since", byOld, "old@example.com", false},
-		{"OpenPGP key given up since", byRetired, "retired@example.com", false},
+		{"OpenPGP", ours, "alice@example.com", "", true},
+		{"SSH Ed25519", ourSSH, "carol@example.com", "", true},
+		{"SSH RSA", ssh(rsa), "rsa@example.com", "", true},
+		{"SSH ECDSA, limited", ssh(ecdsa), "ecdsa@example.com", "", true},
+		{"message with a signature in it", w.pgp(t, "", alice, "See\n"+fake+"\nabove", "v1.2.3"), "alice@example.com", "", true},
+		{"OpenPGP without an address", pgp("", nameless), nameless, "", true},
+		{"OpenPGP key expired since", byOld, "old@example.com", "", false},
+		{"OpenPGP key given up since", byRetired, "retired@example.com", "", false},
 
-		{"OpenPGP key renewed since", byRenewed, "sign the tag again", true},
-		{"OpenPGP key expired before", byCut, "expired", false},
-		{"OpenPGP key given up before", late, "revoked", false},
-		{"OpenPGP key stolen since", byStolen, "revoked", false},
-		{"OpenPGP key unknown", pgp("", bob), ErrUnknownSigner.Error(), false},
-		{"OpenPGP with SHA-1", pgp("--digest-algo SHA1 --weak-digest MD5", alice), "insecure", true},
-		{"OpenPGP of text", pgp("--textmode", alice), "no signature (version 4) of a file", true},
-		{"OpenPGP by two keys", pgp("--local-user bob@example.com", alice), "sign with one key", false},
-		{"SSH key unknown", ssh(stranger), ErrUnknownSigner.Error(), false},
-		{"SSH key for files", ssh(files), "namespaces file", false},
-		{"SSH key ended before", ssh(former), "valid before 2025-01-01", false},
-		{"SSH key not begun", ssh(future), "valid after 2027-01-01", false},
-		{"annotated", w.annotated(t, "Release"), ErrUnsigned.Error(), false},
-		{"annotated with a signature's look", w.annotated(t, "Release\n\n"+fake), "read the signature", false},
-		{"other commit", edit(ours, w.commit, other), "signature", false},
-		{"other commit, SSH", edit(ourSSH, w.commit, other), "signature", false},
-		{"other name", edit(ours, "tag v1.2.3", "tag v1.2.4"), "pushed under another name", false},
-		{"other object under the name", w.pgp(t, "", alice, "Release", "v1.2.4"), "pushed under another name", true},
-		{"nested", nested(t, w), "it tags a tag", true},
-		{"CRLF", []byte(strings.ReplaceAll(string(ours), "\n", "\r\n")), "form of a tag", false},
-		{"CRLF in the armor", edit(ours, "-----BEGIN PGP SIGNATURE-----\n", "-----BEGIN PGP SIGNATURE-----\r\n"), "armor", true},
-		{"comment in the armor", edit(ours, "-----BEGIN PGP SIGNATURE-----\n", "-----BEGIN PGP SIGNATURE-----\nComment: x\n"), "armor", true},
-		{"text after the signature", append(ours[:len(ours):len(ours)], "more\n"...), "armor", true},
-		{"text after the signature, SSH", append(ourSSH[:len(ourSSH):len(ourSSH)], "more\n"...), "armor", true},
-		{"unfinished", ours[:len(ours)-1], "does not end", true},
-		{"NUL", edit(ours, "\nRelease\n", "\nRelease\x00\n"), "form of a tag", false},
-		{"more headers", edit(ours, "\n\nRelease", "\nencoding x\n\nRelease"), "form of a tag", false},
-		{"a commit's object", []byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"), "form of a tag", false},
+		{"OpenPGP key renewed since", byRenewed, "", "sign the tag again", true},
+		{"OpenPGP key expired before", byCut, "", "expired", false},
+		{"OpenPGP key given up before", late, "", "revoked", false},
+		{"OpenPGP key stolen since", byStolen, "", "revoked", false},
+		{"OpenPGP key unknown", pgp("", bob), "", ErrUnknownSigner.Error(), false},
+		{"OpenPGP with SHA-1", pgp("--digest-algo SHA1 --weak-digest MD5", alice), "", "insecure", true},
+		{"OpenPGP of text", pgp("--textmode", alice), "", "no signature (version 4) of a file", true},
+		{"OpenPGP by two keys", pgp("--local-user bob@example.com", alice), "", "sign with one key", false},
+		{"SSH key unknown", ssh(stranger), "", ErrUnknownSigner.Error(), false},
+		{"SSH key for files", ssh(files), "", "namespaces file", false},
+		{"SSH key ended before", ssh(former), "", "valid before 2025-01-01", false},
+		{"SSH key not begun", ssh(future), "", "valid after 2027-01-01", false},
+		{"annotated", w.annotated(t, "Release"), "", ErrUnsigned.Error(), false},
+		{"annotated with a signature's look", w.annotated(t, "Release\n\n"+fake), "", "read the signature", false},
+		{"other commit", edit(ours, w.commit, other), "", "signature", false},
+		{"other commit, SSH", edit(ourSSH, w.commit, other), "", "signature", false},
+		{"other name", edit(ours, "tag v1.2.3", "tag v1.2.4"), "", "pushed under another name", false},
+		{"other object under the name", w.pgp(t, "", alice, "Release", "v1.2.4"), "", "pushed under another name", true},
+		{"nested", nested(t, w), "", "it tags a tag", true},
+		{"CRLF", []byte(strings.ReplaceAll(string(ours), "\n", "\r\n")), "", "form of a tag", false},
+		{"CRLF in the armor", edit(ours, "-----BEGIN PGP SIGNATURE-----\n", "-----BEGIN PGP SIGNATURE-----\r\n"), "", "armor", true},
+		{"comment in the armor", edit(ours, "-----BEGIN PGP SIGNATURE-----\n", "-----BEGIN PGP SIGNATURE-----\nComment: x\n"), "", "armor", true},
+		{"text after the signature", append(ours[:len(ours):len(ours)], "more\n"...), "", "armor", true},
+		{"text after the signature, SSH", append(ourSSH[:len(ourSSH):len(ourSSH)], "more\n"...), "", "armor", true},
+		{"unfinished", ours[:len(ours)-1], "", "does not end", true},
+		{"NUL", edit(ours, "\nRelease\n", "\nRelease\x00\n"), "", "form of a tag", false},
+		{"more headers", edit(ours, "\n\nRelease", "\nencoding x\n\nRelease"), "", "form of a tag", false},
+		{"a commit's object", []byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"), "", "form of a tag", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Verify(tt.object, "v1.2.3", w.signers...)
 			switch {
-			case err == nil && got.Approver != tt.want:
-				t.Errorf("approved by %s, want %s", got.Approver, tt.want)
-			case err == nil && got.Commit != w.commit:
-				t.Errorf("approved commit %s, want %s", got.Commit, w.commit)
-			case err != nil && !strings.Contains(err.Error(), tt.want):
-				t.Errorf("got error %v, want one that says %q", err, tt.want)
+			case tt.by == "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
+				t.Errorf("got %+v, %v; want an error that says %q", got, err, tt.says)
+			case tt.by != "" && (err != nil || got.Approver != tt.by || got.Commit != w.commit):
+				t.Errorf("got %+v, %v; want %s to approve %s", got, err, tt.by, w.commit)
 			}
 			if accepted := gitAccepts(t, w.repo, w.public, w.allowed, tt.object); accepted != tt.git {
 				t.Errorf("git verify-tag accepts it: %v, want %v", accepted, tt.git)
