@@ -9,6 +9,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/imagecmd"
+	"slipway.dev/slipway/internal/command/promotecmd"
 	"slipway.dev/slipway/prow/jobcmd"
 )
 
@@ -21,5 +22,6 @@ func slipway(env cli.Env) *cobra.Command {
 	root.AddCommand(imagecmd.Group(env), jobcmd.Group(env, func(ctx context.Context, _ func(string)) (jobcmd.Images, error) {
 		return imagecmd.OpenLocal(ctx, env)
 	}))
+	root.AddCommand(promotecmd.Groups(env)...)
 	return root
 }

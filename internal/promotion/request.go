@@ -47,6 +47,12 @@ var (
 	versionForm = regexp.MustCompile(`^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$`)
 )
 
+// RequestError is a request that means nothing, whatever the world is like.
+type RequestError struct{ Err error }
+
+func (e *RequestError) Error() string { return e.Err.Error() }
+func (e *RequestError) Unwrap() error { return e.Err }
+
 var errNothing = errors.New("holds nothing yet")
 
 func (r Request) check(ch channel.Channel) error {
@@ -78,10 +84,10 @@ func (r Request) check(ch channel.Channel) error {
 func (p *Promoter) resolve(ctx context.Context, r Request) (*resolved, error) {
 	a, ch, err := p.Config.Channel(r.Channel)
 	if err != nil {
-		return nil, err
+		return nil, &RequestError{err}
 	}
 	if err := r.check(ch); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.Channel, err)
+		return nil, &RequestError{fmt.Errorf("%s: %w", r.Channel, err)}
 	}
 	out := &resolved{channel: ch, edge: Edge{
 		Artifact: a.Name, Kind: a.Kind, From: ch.From, To: ch.Name,
@@ -172,7 +178,7 @@ func (p *Promoter) requests(o Order) ([]Request, error) {
 	}
 	i := slices.IndexFunc(p.Config.Trains, func(t channel.Train) bool { return t.Name == o.Train })
 	if i < 0 {
-		return nil, fmt.Errorf("there is no train %s; channels.yaml names them under trains", o.Train)
+		return nil, &RequestError{fmt.Errorf("there is no train %s; channels.yaml names them under trains", o.Train)}
 	}
 	said := map[string]Request{}
 	for _, r := range o.Requests {
@@ -188,7 +194,7 @@ func (p *Promoter) requests(o Order) ([]Request, error) {
 		delete(said, full)
 	}
 	for full := range said {
-		return nil, fmt.Errorf("%s is no member of train %s", full, o.Train)
+		return nil, &RequestError{fmt.Errorf("%s is no member of train %s", full, o.Train)}
 	}
 	return all, nil
 }

@@ -20,7 +20,7 @@ import (
 func ChannelGroup(env cli.Env) *cobra.Command {
 	return cli.Group("channel", "Channels: what they hold, how it came there, and whether that is still so",
 		channelList(env), channelHistory(env), channelAudit(env),
-		channelRollback(env), channelLift(env), channelRestore(env))
+		channelRollback(env, false), channelLift(env), channelRestore(env))
 }
 
 // standing is what a channel holds by its ledger.
@@ -113,7 +113,7 @@ func channelHistory(env cli.Env) *cobra.Command {
 		Use: "history CHANNEL", Short: "Show every record of a channel's ledger, oldest first, after verifying its chain", Args: oneArg("a channel"),
 		Example: "  slipway channel history hello-os/stable --store gs://BUCKET",
 	}, func(ctx context.Context, args []string) (any, func(io.Writer), error) {
-		if _, _, err := w.channels.Channel(args[0]); err != nil {
+		if _, _, err := w.known(args[0]); err != nil {
 			return nil, nil, err
 		}
 		line, err := ledger.Read(ctx, w.store, args[0])
@@ -198,7 +198,8 @@ func distinctChannels(findings []promotion.Finding) int {
 	return len(names)
 }
 
-func channelRollback(env cli.Env) *cobra.Command {
+// channelRollback acts with --confirm, or, as a job binary, at once.
+func channelRollback(env cli.Env, job bool) *cobra.Command {
 	o := &order{world: newWorld(env)}
 	var to string
 	var confirm bool
@@ -222,9 +223,9 @@ after it, until slipway channel lift.`,
 				Requester: o.requester, Why: o.why,
 			})
 			if err != nil {
-				return err
+				return misused(err)
 			}
-			if confirm {
+			if confirm || job {
 				err = p.Apply(c.Context(), plan)
 			} else {
 				o.say("nothing was changed; the same with --confirm does it")
@@ -238,7 +239,9 @@ after it, until slipway channel lift.`,
 	c.Flags().StringVar(&to, "to", "", "the digest to go back to (default: what the channel held before)")
 	c.Flags().StringVar(&o.why, "why", "", "the reason, for the ledger")
 	c.Flags().StringVar(&o.requester, "requester", "", "who asks for it; their own approval does not count")
-	c.Flags().BoolVar(&confirm, "confirm", false, "act; without it the plan is shown")
+	if !job {
+		c.Flags().BoolVar(&confirm, "confirm", false, "act; without it the plan is shown")
+	}
 	return c
 }
 

@@ -2,8 +2,10 @@ package promotecmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +55,15 @@ func (o *order) plan(ctx context.Context, args []string) (*promotion.Promoter, *
 		return nil, nil, err
 	}
 	plan, err := p.Plan(ctx, wanted)
-	return p, plan, err
+	return p, plan, misused(err)
+}
+
+// misused says of a request that means nothing that the command is to blame.
+func misused(err error) error {
+	if request := (*promotion.RequestError)(nil); errors.As(err, &request) {
+		return cli.Misuse("%w", err)
+	}
+	return err
 }
 
 // requests are the channels of the arguments. One that is matched by a pattern is
@@ -67,7 +77,7 @@ func (o *order) requests(args []string) (all []promotion.Request, onlyNew bool, 
 		names := []string{full}
 		if isPattern(full) {
 			onlyNew = true
-			if names, err = o.match([]string{full}); err != nil {
+			if names, err = o.fed(full); err != nil {
 				return nil, false, err
 			}
 		}
@@ -85,9 +95,23 @@ func (o *order) requests(args []string) (all []promotion.Request, onlyNew bool, 
 	return all, onlyNew, nil
 }
 
+// fed are the channels that match and take from another: into an entry channel goes
+// what somebody names.
+func (o *order) fed(pattern string) ([]string, error) {
+	names, err := o.match([]string{pattern})
+	names = slices.DeleteFunc(names, func(full string) bool {
+		_, ch, err := o.channels.Channel(full)
+		return err != nil || ch.From == ""
+	})
+	if err == nil && len(names) == 0 {
+		err = cli.Misuse("%q matches entry channels only; name the digest that enters, as in ARTIFACT/CHANNEL@DIGEST", pattern)
+	}
+	return names, err
+}
+
 func (o *order) request(name, digest string) (promotion.Request, error) {
 	r := promotion.Request{Channel: name, Digest: digest, Tag: o.tag, Repository: o.repo}
-	_, ch, err := o.channels.Channel(name)
+	_, ch, err := o.known(name)
 	if err != nil {
 		return r, err
 	}

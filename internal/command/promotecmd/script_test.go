@@ -1,6 +1,7 @@
 package promotecmd
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"slipway": func() {
 			cli.Main(func(env cli.Env) *cobra.Command {
-				return cli.Group("slipway", "", EvidenceGroup(env))
+				return cli.Group("slipway", "", Groups(env)...)
 			})
 		},
 	})
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "image": image, "find": find, "spoil": spoil, "absent": absent,
+			"expand": expand, "digest": digest, "hash": hash, "retag": retag,
 		},
 	})
 }
@@ -123,4 +125,46 @@ func absent(ts *testscript.TestScript, neg bool, args []string) {
 	if len(files) > 0 {
 		ts.Fatalf("%s is there", strings.Join(files, ", "))
 	}
+}
+
+// expand replaces variables in files: expand FILE...
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: expand FILE...")
+	}
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+	}
+}
+
+// digest puts the digest of an image's name into a variable: digest NAME VARIABLE.
+func digest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: digest NAME VARIABLE")
+	}
+	_, found, _ := strings.Cut(args[0], "@")
+	ts.Setenv(args[1], found)
+}
+
+// hash puts the hash of the plan that was printed as JSON into a variable: hash VARIABLE.
+func hash(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hash VARIABLE")
+	}
+	var plan struct{ Hash string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &plan))
+	ts.Setenv(args[0], plan.Hash)
+}
+
+// retag moves a tag past every ledger: retag NAME TAG.
+func retag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: retag NAME TAG")
+	}
+	ref, err := name.NewDigest(args[0])
+	ts.Check(err)
+	img, err := remote.Image(ref)
+	ts.Check(err)
+	ts.Check(remote.Tag(ref.Context().Tag(args[1]), img))
 }

@@ -118,7 +118,7 @@ func (w *world) match(args []string) ([]string, error) {
 	var found []string
 	for _, arg := range args {
 		if !isPattern(arg) {
-			if _, _, err := w.channels.Channel(arg); err != nil {
+			if _, _, err := w.known(arg); err != nil {
 				return nil, err
 			}
 			found = append(found, arg)
@@ -131,6 +131,15 @@ func (w *world) match(args []string) ([]string, error) {
 		found = append(found, matched...)
 	}
 	return found, nil
+}
+
+// known finds a channel that a person named.
+func (w *world) known(full string) (channel.Artifact, channel.Channel, error) {
+	a, ch, err := w.channels.Channel(full)
+	if err != nil {
+		err = cli.Misuse("%w", err)
+	}
+	return a, ch, err
 }
 
 func isPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
