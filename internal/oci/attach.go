@@ -8,7 +8,6 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
@@ -35,7 +34,7 @@ func (c *Client) Attach(ctx context.Context, repository, subject string, a Attac
 	}
 	var m Manifest
 	there := false
-	err = c.call(ctx, doing, access{repository: repository, rights: transport.PushScope}, func(ctx context.Context, s *session) error {
+	err = c.call(ctx, doing, toPush(repository), func(ctx context.Context, s *session) error {
 		to, err := s.head(ctx, subject)
 		if err != nil {
 			return err
@@ -58,7 +57,7 @@ func (c *Client) Attach(ctx context.Context, repository, subject string, a Attac
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", doing, err)
 	}
-	return m.Digest, c.list(ctx, repository, subject, []v1.Descriptor{entry})
+	return m.Digest, c.addReferrers(ctx, repository, subject, []v1.Descriptor{entry})
 }
 
 // manifest is the attachment's, which depends on nothing but it and its subject.

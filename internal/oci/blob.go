@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // source opens a blob for an upload. It may be opened again.
@@ -23,7 +22,8 @@ type source func(context.Context) (io.ReadCloser, error)
 // registry that has it, or empty. It takes as long as the blob moves.
 func (c *Client) writeBlob(ctx context.Context, repository, mounts string, d v1.Descriptor, open source) error {
 	doing := fmt.Sprintf("write blob %s to %s", d.Digest, repository)
-	a := access{repository: repository, rights: transport.PushScope, mounts: mounts}
+	a := toPush(repository)
+	a.mounts = mounts
 	return c.keepAt(ctx, doing, a, func(ctx context.Context, s *session) error {
 		there, err := s.hasBlob(ctx, d.Digest.String())
 		if err != nil || there {
@@ -57,6 +57,9 @@ func (s *session) startUpload(ctx context.Context, digest, mounts string) (locat
 		path += "?" + url.Values{"mount": {digest}, "from": {from.RepositoryStr()}}.Encode()
 	}
 	response, err := s.send(ctx, request{method: http.MethodPost, path: path}, http.StatusAccepted, http.StatusCreated)
+	if code := status(err); mounts != "" && code >= 400 && code < 500 {
+		return s.startUpload(ctx, digest, "") // it mounts nothing
+	}
 	if err != nil {
 		return "", err
 	}
@@ -100,16 +103,9 @@ func (s *session) upload(ctx context.Context, location string, d v1.Descriptor, 
 // uploadError marks what another upload may not meet. The registry may have forgotten
 // this one, or have been interrupted in it.
 func uploadError(err error) error {
-	var answer *transport.Error
-	if errors.As(err, &answer) {
-		if code := answer.StatusCode; code == http.StatusTooManyRequests || code >= 500 || code == http.StatusNotFound {
-			return passing{err: err}
-		}
-		return err
-	}
-	if p, again := inPassing(nil, err); again || errors.Is(err, errUsed) {
-		p.err = err
-		return p
+	_, again := inPassing(nil, err)
+	if again || errors.Is(err, errUsed) || status(err) == http.StatusNotFound {
+		return passing{err: err}
 	}
 	return err
 }
@@ -117,10 +113,10 @@ func uploadError(err error) error {
 // readBlob opens a blob whose bytes are verified as they are read.
 func (c *Client) readBlob(repository string, d v1.Descriptor) source {
 	doing := fmt.Sprintf("read blob %s of %s", d.Digest, repository)
-	a := access{repository: repository, rights: transport.PullScope}
+	a := toPull(repository)
 	return func(ctx context.Context) (body io.ReadCloser, err error) {
 		err = c.keepAt(ctx, doing, a, func(ctx context.Context, s *session) error {
-			response, err := s.send(ctx, request{method: http.MethodGet, path: "blobs/" + d.Digest.String()}, http.StatusOK)
+			response, err := s.send(ctx, request{method: http.MethodGet, path: "blobs/" + d.Digest.String()}, http.StatusOK) //nolint:bodyclose // the blob closes it
 			if err != nil {
 				return err
 			}

@@ -3,14 +3,12 @@ package oci
 import (
 	"context"
 	"net/http"
-
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // CheckPush says whether the credentials may write to a repository. It begins an
 // upload and gives it up: only that tells, and it leaves nothing.
 func (c *Client) CheckPush(ctx context.Context, repository string) error {
-	a := access{repository: repository, rights: transport.PushScope}
+	a := toPush(repository)
 	return c.call(ctx, "check that "+repository+" may be written", a, func(ctx context.Context, s *session) error {
 		location, err := s.startUpload(ctx, "", "")
 		if err != nil {

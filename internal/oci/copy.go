@@ -8,7 +8,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/progress"
@@ -80,7 +79,7 @@ func (c *copying) copy(ctx context.Context, m Manifest) error {
 
 func (c *copying) isThere(ctx context.Context, digest string) (there bool, err error) {
 	doing := "look for " + c.to + "@" + digest
-	err = c.client.call(ctx, doing, access{repository: c.to, rights: transport.PushScope}, func(ctx context.Context, s *session) error {
+	err = c.client.call(ctx, doing, toPush(c.to), func(ctx context.Context, s *session) error {
 		there, err = s.has(ctx, digest)
 		return err
 	})
@@ -99,7 +98,7 @@ func (s *session) has(ctx context.Context, digest string) (bool, error) {
 // writeManifest writes a manifest under its digest.
 func (c *Client) writeManifest(ctx context.Context, repository string, m Manifest) error {
 	doing := "write manifest " + repository + "@" + m.Digest
-	return c.call(ctx, doing, access{repository: repository, rights: transport.PushScope}, func(ctx context.Context, s *session) error {
+	return c.call(ctx, doing, toPush(repository), func(ctx context.Context, s *session) error {
 		return s.put(ctx, m.Digest, m)
 	})
 }
@@ -158,7 +157,7 @@ func (c *copying) blobs(ctx context.Context, blobs []v1.Descriptor) error {
 
 // mounts is the source if its blobs can be mounted.
 func (c *copying) mounts() string {
-	if (access{repository: c.from}).host() == (access{repository: c.to}).host() {
+	if hostOf(c.from) == hostOf(c.to) {
 		return c.from
 	}
 	return ""
@@ -174,12 +173,9 @@ func (c *copying) referrers(ctx context.Context, subject string) error {
 	var entries []v1.Descriptor
 	for _, referrer := range found.list {
 		entry, err := c.referrer(ctx, subject, referrer.Digest.String())
-		if errors.Is(err, ErrAbsent) || errors.Is(err, errStranger) {
-			err = fmt.Errorf("%s lists %s as a referrer of %s: %w", c.from, referrer.Digest, subject, err)
-			if !found.api {
-				c.client.config.Progress(err.Error() + "; it is not copied")
-				continue
-			}
+		if errors.Is(err, errStray) && !found.api {
+			c.client.config.Progress(err.Error() + "; it is not copied")
+			continue
 		}
 		if err != nil {
 			return err
@@ -189,18 +185,21 @@ func (c *copying) referrers(ctx context.Context, subject string) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	return c.client.list(ctx, c.to, subject, entries)
+	return c.client.addReferrers(ctx, c.to, subject, entries)
 }
 
-var errStranger = errors.New("it refers to something else")
+var errStray = errors.New("it was deleted or refers to something else")
 
 // referrer copies what refers to subject, and gives its entry of the list.
 func (c *copying) referrer(ctx context.Context, subject, digest string) (entry v1.Descriptor, err error) {
 	m, err := c.client.Manifest(ctx, c.from, digest)
-	if err != nil {
-		return entry, err
+	if err == nil {
+		entry, err = describe(m, subject)
 	}
-	if entry, err = describe(m, subject); err != nil {
+	if errors.Is(err, ErrAbsent) || errors.Is(err, errStray) {
+		return entry, fmt.Errorf("%s lists %s as a referrer of %s: %w", c.from, digest, subject, errStray)
+	}
+	if err != nil {
 		return entry, err
 	}
 	return entry, c.copy(ctx, m)

@@ -3,6 +3,7 @@ package oci
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,6 +108,24 @@ func TestCopy(t *testing.T) {
 	})
 }
 
+// A registry that refuses to mount is sent the blobs.
+func TestCopyWithoutMounts(t *testing.T) {
+	ctx, c := t.Context(), quick(t)
+	proxy := registry.NewProxy(t, registry.Start(t, registry.Debian).Host)
+	digest := pushImage(t, proxy.Host+"/a")
+	proxy.Break(registry.Breakage{Status: http.StatusForbidden, Match: func(r *http.Request) bool { return r.URL.Query().Has("mount") }})
+	if err := c.Copy(ctx, proxy.Host+"/a", proxy.Host+"/b", digest); err != nil {
+		t.Fatal(err)
+	}
+	image, err := remote.Image(reference(t, proxy.Host+"/b", digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Image(image, validate.Fast); err != nil {
+		t.Error(err)
+	}
+}
+
 // Nothing is asked to copy an image to where it is.
 func TestCopyToItself(t *testing.T) {
 	if err := quick(t).Copy(t.Context(), "127.0.0.1:1/a", "127.0.0.1:1/a", sum(nil)); err != nil {
@@ -130,7 +149,7 @@ func TestStaleReferrersAreNotCopied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.list(ctx, host+"/a", family.index, []v1.Descriptor{entry}); err != nil {
+	if err := c.addReferrers(ctx, host+"/a", family.index, []v1.Descriptor{entry}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Copy(ctx, host+"/a", host+"/b", family.index); err != nil {
@@ -147,11 +166,15 @@ func TestStaleReferrersAreNotCopied(t *testing.T) {
 // A copy from and to registries of which every third answer is wrong ends in time: right,
 // or in an error that names what was to be copied. Nothing wrong is ever there.
 func TestFaults(t *testing.T) {
+	rounds := 1
+	if os.Getenv("SLIPWAY_E2E") == "promotion" {
+		rounds = 25
+	}
 	each(t, func(t *testing.T, kind registry.Kind) {
 		from := registry.NewProxy(t, registry.Start(t, kind).Host)
 		to := registry.NewProxy(t, registry.Start(t, kind).Host)
 		family := pushFamily(t, quick(t), from.Host+"/a")
-		for i := range 2 {
+		for i := range rounds {
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
 			from.Break(registry.Breakage{Seed: seed, Share: 0.3})

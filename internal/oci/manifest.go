@@ -23,7 +23,7 @@ func (c *Client) Resolve(ctx context.Context, repository, tag string) (digest st
 	if _, err := name.NewTag(repository+":"+tag, name.StrictValidation); err != nil {
 		return "", fmt.Errorf("%s: %w", doing, err)
 	}
-	err = c.call(ctx, doing, access{repository: repository, rights: transport.PullScope}, func(ctx context.Context, s *session) error {
+	err = c.call(ctx, doing, toPull(repository), func(ctx context.Context, s *session) error {
 		digest, err = s.resolve(ctx, tag)
 		return err
 	})
@@ -37,7 +37,7 @@ func (c *Client) Manifest(ctx context.Context, repository, digest string) (m Man
 	if err := checkDigest(digest); err != nil {
 		return m, fmt.Errorf("%s: %w", doing, err)
 	}
-	err = c.call(ctx, doing, access{repository: repository, rights: transport.PullScope}, func(ctx context.Context, s *session) error {
+	err = c.call(ctx, doing, toPull(repository), func(ctx context.Context, s *session) error {
 		m, err = s.get(ctx, digest)
 		return err
 	})
@@ -51,7 +51,7 @@ func (c *Client) Tag(ctx context.Context, repository, tag string, m Manifest) er
 	if _, err := name.NewTag(repository+":"+tag, name.StrictValidation); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return c.call(ctx, doing, access{repository: repository, rights: transport.PushScope}, func(ctx context.Context, s *session) error {
+	return c.call(ctx, doing, toPush(repository), func(ctx context.Context, s *session) error {
 		return s.put(ctx, tag, m)
 	})
 }

@@ -12,11 +12,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// known are the media types of manifests that images and their companions have.
-var known = strings.Join([]string{
-	string(types.OCIImageIndex), string(types.OCIManifestSchema1),
-	string(types.DockerManifestList), string(types.DockerManifestSchema2),
-}, ", ")
+// acceptable are the media types of manifests that images and their companions have.
+const acceptable = string(types.OCIImageIndex) + ", " + string(types.OCIManifestSchema1) + ", " +
+	string(types.DockerManifestList) + ", " + string(types.DockerManifestSchema2)
 
 // DigestError is bytes of another digest than their name says.
 type DigestError struct{ Want, Got string }

@@ -25,7 +25,7 @@ var ErrAbsent = errors.New("the registry has no such manifest")
 
 // What a Config's zero values stand for.
 const (
-	DefaultIdle     = 30 * time.Second
+	DefaultIdle     = time.Minute
 	DefaultDeadline = 2 * time.Minute
 	DefaultAttempts = 6
 	DefaultBackoff  = 200 * time.Millisecond

@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
@@ -37,7 +37,7 @@ func (c *Client) referrers(ctx context.Context, repository, digest string) (foun
 	if err := checkDigest(digest); err != nil {
 		return found, fmt.Errorf("%s: %w", doing, err)
 	}
-	err = c.call(ctx, doing, access{repository: repository, rights: transport.PullScope}, func(ctx context.Context, s *session) error {
+	err = c.call(ctx, doing, toPull(repository), func(ctx context.Context, s *session) error {
 		found, err = s.referrers(ctx, digest)
 		return err
 	})
@@ -99,17 +99,15 @@ func parseIndex(raw []byte) (index v1.IndexManifest, err error) {
 	return index, err
 }
 
-// list adds referrers to the list that a registry without the API does not keep. Two
-// programs at once may lose each other's entries there, as the standard admits; two
+// addReferrers adds to the list that a registry without the API does not keep itself.
+// Two programs at once may lose each other's entries there, as the standard admits; two
 // goroutines may not.
-func (c *Client) list(ctx context.Context, repository, subject string, add []v1.Descriptor) error {
-	lock := fnv.New32()
-	_, _ = lock.Write([]byte(repository + "@" + subject))
-	mutex := &c.fallbacks[lock.Sum32()%uint32(len(c.fallbacks))]
+func (c *Client) addReferrers(ctx context.Context, repository, subject string, add []v1.Descriptor) error {
+	mutex := c.fallbackLock(repository + "@" + subject)
 	mutex.Lock()
 	defer mutex.Unlock()
 	doing := "list referrers under " + repository + ":" + fallbackTag(subject)
-	return c.call(ctx, doing, access{repository: repository, rights: transport.PushScope}, func(ctx context.Context, s *session) error {
+	return c.call(ctx, doing, toPush(repository), func(ctx context.Context, s *session) error {
 		found, err := s.referrers(ctx, subject)
 		if err != nil || found.api {
 			return err
@@ -120,6 +118,13 @@ func (c *Client) list(ctx context.Context, repository, subject string, add []v1.
 		}
 		return s.addToFallback(ctx, subject, found.list, missing)
 	})
+}
+
+// fallbackLock is taken to change a fallback tag.
+func (c *Client) fallbackLock(name string) *sync.Mutex {
+	hash := fnv.New32()
+	_, _ = hash.Write([]byte(name))
+	return &c.fallbacks[hash.Sum32()%uint32(len(c.fallbacks))]
 }
 
 // addToFallback writes the list with more entries. If the registry does not take it,
@@ -163,14 +168,14 @@ type companion struct {
 	} `json:"config"`
 }
 
-// describe makes the list's entry of what refers to subject; errStranger if it does not.
+// describe makes the list's entry of what refers to subject; errStray if it does not.
 func describe(m Manifest, subject string) (entry v1.Descriptor, err error) {
 	var body companion
 	if err := json.Unmarshal(m.Raw, &body); err != nil {
 		return entry, err
 	}
 	if body.Subject == nil || body.Subject.Digest.String() != subject {
-		return entry, errStranger
+		return entry, errStray
 	}
 	if body.ArtifactType == "" {
 		body.ArtifactType = body.Config.MediaType

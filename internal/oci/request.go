@@ -46,6 +46,9 @@ func (s *session) send(ctx context.Context, r request, ok ...int) (*http.Respons
 	}
 	if err := transport.CheckError(response, ok...); err != nil {
 		_ = response.Body.Close()
+		if p, again := inPassing(response, nil); again && !isReplayable(sent) {
+			return nil, passing{err: err, after: p.after}
+		}
 		return nil, err
 	}
 	return response, nil

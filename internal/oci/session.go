@@ -25,9 +25,18 @@ type access struct {
 	mounts     string // repository of the same registry to mount blobs from; empty is none
 }
 
+func toPull(repository string) access {
+	return access{repository: repository, rights: transport.PullScope}
+}
+func toPush(repository string) access {
+	return access{repository: repository, rights: transport.PushScope}
+}
+
 // host is the registry's.
-func (a access) host() string {
-	host, _, _ := strings.Cut(a.repository, "/")
+func (a access) host() string { return hostOf(a.repository) }
+
+func hostOf(repository string) string {
+	host, _, _ := strings.Cut(repository, "/")
 	return host
 }
 

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // defaultPage is how many tags are asked for at once; some registries refuse more.
@@ -23,7 +21,7 @@ func (c *Client) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 	return func(yield func(string, error) bool) {
 		page := tagPage{next: "tags/list?n=" + strconv.Itoa(c.pageSize)}
 		for page.next != "" {
-			err := c.call(ctx, "list tags of "+repository, access{repository: repository, rights: transport.PullScope},
+			err := c.call(ctx, "list tags of "+repository, toPull(repository),
 				func(ctx context.Context, s *session) (err error) {
 					page, err = s.tags(ctx, page, c.pageSize)
 					return err

@@ -49,7 +49,7 @@ type described struct {
 
 func (s *session) head(ctx context.Context, reference string) (d described, err error) {
 	response, err := s.send(ctx, request{
-		method: http.MethodHead, path: "manifests/" + reference, header: http.Header{"Accept": {known}},
+		method: http.MethodHead, path: "manifests/" + reference, header: http.Header{"Accept": {acceptable}},
 	}, http.StatusOK)
 	if err != nil {
 		return d, orAbsent(err)
@@ -62,7 +62,7 @@ func (s *session) head(ctx context.Context, reference string) (d described, err 
 // get reads a manifest by digest or tag and verifies it.
 func (s *session) get(ctx context.Context, reference string) (m Manifest, err error) {
 	response, err := s.send(ctx, request{
-		method: http.MethodGet, path: "manifests/" + reference, header: http.Header{"Accept": {known}},
+		method: http.MethodGet, path: "manifests/" + reference, header: http.Header{"Accept": {acceptable}},
 	}, http.StatusOK)
 	if err != nil {
 		return m, orAbsent(err)
