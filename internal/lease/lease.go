@@ -52,6 +52,7 @@ type Lease struct {
 
 	mu      sync.Mutex
 	renewed time.Time // when the last renewal that succeeded began
+	late    bool      // others may have taken this run for dead
 }
 
 // Take starts a run. The lease is renewed until End. term is 0 for Term.
@@ -101,6 +102,7 @@ func (l *Lease) renew(ctx context.Context) error {
 	if err == nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.late = l.late || !l.renewed.IsZero() && time.Since(l.renewed) > l.term*4/5
 		l.generation, l.state, l.renewed = generation, next, began
 		return nil
 	}
@@ -111,11 +113,14 @@ func (l *Lease) renew(ctx context.Context) error {
 	return err
 }
 
-// Check is ErrLost if others may take this run for dead soon. Ask before each
-// effect on the outside.
+// Check is ErrLost if others may take this run for dead soon, or may have done so: a
+// run that slept through a term is dead for good. Ask before each effect on the outside.
 func (l *Lease) Check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.late {
+		return fmt.Errorf("%w: it slept for longer than others wait; run again", ErrLost)
+	}
 	if since := time.Since(l.renewed); since > l.term*3/5 {
 		return fmt.Errorf("%w: the last time was %s ago; run again", ErrLost, since.Round(time.Second))
 	}

@@ -86,3 +86,35 @@ func TestTakeNeedsTheStore(t *testing.T) {
 		t.Error("a run began without its lease")
 	}
 }
+
+// sleepy holds a Swap back for once, as a machine does that sleeps.
+type sleepy struct {
+	store.Pointers
+	nap time.Duration
+}
+
+func (s *sleepy) Swap(ctx context.Context, key string, old store.Generation, data []byte) (store.Generation, error) {
+	if old != store.Absent {
+		time.Sleep(s.nap)
+		s.nap = 0
+	}
+	return s.Pointers.Swap(ctx, key, old, data)
+}
+
+// Others may have gone on with the work of a run that slept: it has no way back.
+func TestRunThatSleptThroughATermIsDeadForGood(t *testing.T) {
+	for _, tt := range []struct {
+		nap  time.Duration
+		want error
+	}{{term / 10, nil}, {term * 9 / 10, ErrLost}} {
+		l, err := Take(t.Context(), &sleepy{newStore(t), tt.nap}, "tester", term)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * term) // it is awake again, and renews
+		if err := l.Check(); !errors.Is(err, tt.want) {
+			t.Errorf("after a nap of %s: got %v, want %v", tt.nap, err, tt.want)
+		}
+		l.End()
+	}
+}

@@ -21,6 +21,7 @@ type run struct {
 	*Promoter
 	lease *lease.Lease
 	plan  *Plan
+	over  map[string]bool // other runs that are known to be dead or ended
 }
 
 // Apply moves what is ready, after rolling open moves forward, and says in each

@@ -54,10 +54,8 @@ func (r *run) resume(ctx context.Context, full string) error {
 	if !ok {
 		return nil // with a train that was resumed before
 	}
-	if line.Runner() != r.lease.Run {
-		if err := lease.Wait(ctx, r.Store, line.Runner(), r.Say); err != nil {
-			return err
-		}
+	if err := r.outlive(ctx, line.Runner()); err != nil {
+		return err
 	}
 	plan, err := ReadPlan(ctx, r.Store, open.Plan)
 	if err != nil {
@@ -76,6 +74,22 @@ func (r *run) resume(ctx context.Context, full string) error {
 		return err
 	}
 	return m.again(ctx)
+}
+
+// outlive returns nil once another run is known to be over. It may have left many moves
+// open, and is waited for once: a run that was taken for dead does nothing any more.
+func (r *run) outlive(ctx context.Context, other string) error {
+	if other == r.lease.Run || r.over[other] {
+		return nil
+	}
+	if err := lease.Wait(ctx, r.Store, other, r.Say); err != nil {
+		return err
+	}
+	if r.over == nil {
+		r.over = map[string]bool{}
+	}
+	r.over[other] = true
+	return nil
 }
 
 // takeOver writes that this run has the open intent now.
@@ -136,7 +150,7 @@ func (p *Promoter) GiveUp(ctx context.Context, channels []string, why string) er
 		if !ok {
 			return nil
 		}
-		if err := lease.Wait(ctx, p.Store, line.Runner(), p.Say); err != nil {
+		if err := r.outlive(ctx, line.Runner()); err != nil {
 			return err
 		}
 		aside := r.record(ledger.Aside, open.Digest)
