@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -117,6 +119,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.refuse(entry.Fault, w, r)
 		return
 	}
+	if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") {
+		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+		defer cancel()
+		r = whole(ctx, r)
+	}
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(p.target)
@@ -132,6 +139,19 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		FlushInterval: -1,
 	}
 	forward.ServeHTTP(w, r)
+}
+
+// whole reads a request to its end, and parts it from its client: who is killed while it
+// writes a manifest has then written it or not, and the record says which. It also keeps
+// half a manifest from go-containerregistry's registry, which takes it for a whole one.
+func whole(ctx context.Context, r *http.Request) *http.Request {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r = r.WithContext(ctx)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r
 }
 
 func (p *Proxy) record(r *http.Request) *Request {

@@ -2,7 +2,9 @@ package registry
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -130,6 +132,29 @@ func TestPutsCountLostAnswers(t *testing.T) {
 	proxy.Forget()
 	if n := proxy.Count(Request.IsWrite); n != 0 {
 		t.Errorf("%d writes are remembered", n)
+	}
+}
+
+// A client that dies while it writes a manifest writes nothing, however much of it came;
+// one that dies when it has sent all of it has written, and that counts.
+func TestPutsOfTheDead(t *testing.T) {
+	proxy := echo(t)
+	for _, tt := range []struct {
+		sent int
+		want map[string]int
+	}{{len(manifest) / 2, map[string]int{}}, {len(manifest), map[string]int{"a:v2": 1}}} {
+		connection, err := net.Dial("tcp", proxy.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(connection, "PUT /v2/a/manifests/v2 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(manifest), manifest[:tt.sent])
+		_ = connection.Close()
+		for deadline := time.Now().Add(time.Second); time.Now().Before(deadline) && len(proxy.Puts()) == 0; {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if diff := cmp.Diff(tt.want, proxy.Puts()); diff != "" {
+			t.Errorf("%d bytes of %d (-want +got):\n%s", tt.sent, len(manifest), diff)
+		}
 	}
 }
 
