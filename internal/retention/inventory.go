@@ -1,7 +1,7 @@
 package retention
 
 import (
-	"slices"
+	"iter"
 	"time"
 )
 
@@ -13,13 +13,13 @@ type Inventory struct {
 	index map[sum]int32
 }
 
-// node is a manifest. Two kinds of arrows lead away from it, and what is kept keeps
-// what either leads to.
+// node is a manifest. What is kept keeps what any of its arrows leads to.
 type node struct {
 	digest   sum
 	tags     []string
-	below    []int32 // children of an index, and referrers
-	above    []int32 // subjects of a referrer
+	children []int32 // of an index
+	attached []int32 // referrers, and what a tag attaches to it
+	subjects []int32 // of a referrer
 	size     int64   // bytes of it and of the blobs that it names
 	since    int64   // when it came, in seconds since 1970; of tagged ones
 	missing  bool    // something names it, and it is not there
@@ -43,12 +43,31 @@ func (inv *Inventory) add(digest sum) (at int32) {
 }
 
 func (inv *Inventory) addChild(parent, child int32) {
-	inv.nodes[parent].below = append(inv.nodes[parent].below, child)
+	inv.nodes[parent].children = append(inv.nodes[parent].children, child)
+}
+
+// attach lets something belong to a manifest, without leading back: an empty list of
+// referrers may be that of many.
+func (inv *Inventory) attach(to, at int32) {
+	inv.nodes[to].attached = append(inv.nodes[to].attached, at)
 }
 
 func (inv *Inventory) addReferrer(subject, referrer int32) {
-	inv.nodes[subject].below = append(inv.nodes[subject].below, referrer)
-	inv.nodes[referrer].above = append(inv.nodes[referrer].above, subject)
+	inv.attach(subject, referrer)
+	inv.nodes[referrer].subjects = append(inv.nodes[referrer].subjects, subject)
+}
+
+// arrows are all that lead away from it.
+func (n *node) arrows() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for _, kind := range [][]int32{n.children, n.attached, n.subjects} {
+			for _, at := range kind {
+				if !yield(at) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // there are the manifests that are not missing.
@@ -92,7 +111,7 @@ func (inv *Inventory) keep(m marks, at int32, why string) {
 	for todo := []int32{at}; len(todo) > 0; {
 		last := &inv.nodes[todo[len(todo)-1]]
 		todo = todo[:len(todo)-1]
-		for _, next := range slices.Concat(last.below, last.above) {
+		for next := range last.arrows() {
 			if m[next] == "" {
 				m[next] = belongs
 				todo = append(todo, next)

@@ -107,15 +107,14 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// attach lets what is tagged as attached to something belong to that. It does not lead
-// back: an empty list of referrers may be that of many.
+// attach lets what is tagged as attached to something belong to that.
 func (l *look) attach() {
 	for i := range int32(len(l.inv.nodes)) {
 		for _, tag := range l.inv.nodes[i].tags {
 			if subject, ok := attachedTo(tag); ok {
 				at := l.inv.add(subject)
 				l.inv.nodes[at].doubtful = true
-				l.inv.addChild(at, i)
+				l.inv.attach(at, i)
 			}
 		}
 	}

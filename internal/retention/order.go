@@ -40,17 +40,14 @@ func (t *tarjan) visit(at int32) {
 	t.count++
 	t.number[at], t.low[at] = t.count, t.count
 	t.stack = append(t.stack, at)
-	n := &t.inv.nodes[at]
-	for _, arrows := range [][]int32{n.below, n.above} {
-		for _, next := range arrows {
-			switch {
-			case !t.wanted(next) || t.number[next] < 0:
-			case t.number[next] == 0:
-				t.visit(next)
-				t.low[at] = min(t.low[at], t.low[next])
-			default:
-				t.low[at] = min(t.low[at], t.number[next])
-			}
+	for next := range t.inv.nodes[at].arrows() {
+		switch {
+		case !t.wanted(next) || t.number[next] < 0:
+		case t.number[next] == 0:
+			t.visit(next)
+			t.low[at] = min(t.low[at], t.low[next])
+		default:
+			t.low[at] = min(t.low[at], t.number[next])
 		}
 	}
 	if t.low[at] == t.number[at] {
@@ -72,51 +69,48 @@ func (t *tarjan) close(at int32) {
 	t.groups = append(t.groups, group)
 }
 
-// orderGroup puts what is above first. Where arrows go in a circle, which hashes allow
-// only by way of referrers, somebody has to be first.
+// orderGroup puts indexes before their children, always: a child's hash is in its
+// index's, so this is no circle. Subjects come before their referrers as long as that
+// makes none.
 func (inv *Inventory) orderGroup(group []int32) {
 	if len(group) == 1 {
 		return
 	}
-	above := inv.countAbove(group)
-	rest := slices.Clone(group)
-	slices.SortStableFunc(rest, func(a, b int32) int { return above[a] - above[b] })
-	ordered := group[:0]
-	take := func(at int32) {
-		if _, left := above[at]; left {
-			delete(above, at)
-			ordered = append(ordered, at)
+	parents, subjects := make(map[int32]int, len(group)), make(map[int32]int, len(group))
+	count := func(at int32, n int) {
+		for _, child := range inv.nodes[at].children {
+			parents[child] += n
+		}
+		for _, attached := range inv.nodes[at].attached {
+			subjects[attached] += n
 		}
 	}
-	for taken := 0; len(rest) > 0; rest = rest[1:] {
-		take(rest[0])
-		for ; taken < len(ordered); taken++ {
-			for _, next := range inv.nodes[ordered[taken]].below {
-				if _, left := above[next]; !left {
-					continue
-				}
-				if above[next]--; above[next] == 0 {
-					take(next)
-				}
-			}
-		}
+	for _, at := range group {
+		count(at, 1)
 	}
+	ordered := group[:0:0]
+	for rest := group; len(rest) > 0; {
+		ready, others := divide(rest, func(at int32) bool { return parents[at]+subjects[at] == 0 })
+		if len(ready) == 0 {
+			ready, others = divide(rest, func(at int32) bool { return parents[at] == 0 })
+		}
+		for _, at := range ready {
+			count(at, -1)
+		}
+		ordered, rest = append(ordered, ready...), others
+	}
+	copy(group, ordered)
 }
 
-// countAbove says of each of a group how many arrows of the group lead down to it.
-func (inv *Inventory) countAbove(group []int32) map[int32]int {
-	above := make(map[int32]int, len(group))
-	for _, at := range group {
-		above[at] = 0
-	}
-	for _, at := range group {
-		for _, next := range inv.nodes[at].below {
-			if _, in := above[next]; in {
-				above[next]++
-			}
+func divide(all []int32, isFirst func(int32) bool) (first, rest []int32) {
+	for _, at := range all {
+		if isFirst(at) {
+			first = append(first, at)
+		} else {
+			rest = append(rest, at)
 		}
 	}
-	return above
+	return first, rest
 }
 
 // causes tells of each manifest that goes without being told to by a tag which one
@@ -138,7 +132,7 @@ func (inv *Inventory) causes(m marks) []int32 {
 	for len(todo) > 0 {
 		at := todo[0]
 		todo = todo[1:]
-		for _, next := range inv.nodes[at].below {
+		for next := range inv.nodes[at].arrows() {
 			if m[next] == "" && !reached[next] {
 				reached[next], causes[next] = true, at
 				todo = append(todo, next)
