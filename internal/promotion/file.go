@@ -13,6 +13,7 @@ import (
 type filePlace struct {
 	edge     Edge
 	from, at store.Store
+	carrier  filestore.Carrier
 }
 
 func (p *Promoter) filePlace(ctx context.Context, e Edge) (place, error) {
@@ -24,7 +25,7 @@ func (p *Promoter) filePlace(ctx context.Context, e Edge) (place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &filePlace{edge: e, from: from, at: at}, nil
+	return &filePlace{edge: e, from: from, at: at, carrier: filestore.Carrier{Progress: p.Say}}, nil
 }
 
 // open opens a store once.
@@ -53,12 +54,12 @@ func (f *filePlace) look(ctx context.Context, p pointer) (string, error) {
 // have been damaged since it was created.
 func (f *filePlace) bring(ctx context.Context) error {
 	if f.edge.Kind == channel.Release {
-		if err := filestore.BringRelease(ctx, f.from, f.at, f.edge.Digest); err != nil {
+		if err := f.carrier.BringRelease(ctx, f.from, f.at, f.edge.Digest); err != nil {
 			return err
 		}
 		return filestore.VerifyRelease(ctx, f.at, f.edge.Digest)
 	}
-	if err := filestore.Bring(ctx, f.from, f.at, f.edge.Digest); err != nil {
+	if err := f.carrier.Bring(ctx, f.from, f.at, f.edge.Digest); err != nil {
 		return err
 	}
 	return filestore.Verify(ctx, f.at, f.edge.Digest)

@@ -40,17 +40,19 @@ func New(s store.Store, signers map[string]channel.Signer, say func(string)) (*S
 }
 
 func (p *Store) add(name string, s channel.Signer) (err error) {
-	switch {
-	case s.OpenPGP != "":
-		p.tags[name], err = tagsign.LoadOpenPGP(s.Data)
-	case s.SSH != "":
-		p.tags[name], err = tagsign.LoadSSH(s.Data)
-	default:
-		var key signing.Verifier
+	if !s.SignsTags() {
+		key := signing.Verifier{Name: name, NotAfter: s.Until}
 		key.Verifier, err = signing.ParsePublic(s.Data)
-		key.Name, key.NotAfter = name, s.Until
 		p.keys[name] = key
+		return err
 	}
+	load := tagsign.LoadSSH
+	if s.OpenPGP != "" {
+		load = tagsign.LoadOpenPGP
+	}
+	people, err := load(s.Data)
+	people.Name = name
+	p.tags[name] = people
 	return err
 }
 

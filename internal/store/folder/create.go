@@ -46,32 +46,46 @@ func (s *Store) create(ctx context.Context, key string, body io.ReadSeeker) (tak
 		return false, err
 	}
 	defer func() { _ = root.Remove(temp) }()
-	err = publish(root, key, func() error { return root.Link(temp, key) })
+	err = s.publish(root, key, func() error { return root.Link(temp, key) })
 	if errors.Is(err, fs.ErrExist) {
-		return true, syncParents(root, key) // the winner may not have come that far
+		return true, s.syncParents(root, key) // the winner may not have come that far
 	}
 	return false, err
 }
 
 // publish makes the folders that key needs, gives a file its final name by
 // rename or link, and returns when that would survive a power cut.
-func publish(root *os.Root, key string, name func() error) error {
-	if err := root.MkdirAll(path.Dir(key), 0o755); err != nil {
+func (s *Store) publish(root *os.Root, key string, name func() error) error {
+	err := name()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := root.MkdirAll(path.Dir(key), 0o755); err != nil {
+			return err
+		}
+		err = name()
+	}
+	if err != nil {
 		return err
 	}
-	if err := name(); err != nil {
-		return err
-	}
-	return syncParents(root, key)
+	return s.syncParents(root, key)
 }
 
 // syncParents syncs each folder from key's up to the store's: any of them may be new.
-func syncParents(root *os.Root, key string) error {
+// Above one that this process saw through before, none is.
+func (s *Store) syncParents(root *os.Root, key string) error {
 	for dir := path.Dir(key); ; dir = path.Dir(dir) {
-		if err := syncFolder(root, dir); err != nil || dir == "." {
+		if err := syncFolder(root, dir); err != nil {
 			return err
 		}
+		if _, known := s.synced.Load(dir); known || dir == "." {
+			break
+		}
 	}
+	for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
+		if _, known := s.synced.LoadOrStore(dir, true); known {
+			break
+		}
+	}
+	return nil
 }
 
 func syncFolder(root *os.Root, dir string) error {

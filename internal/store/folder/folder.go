@@ -29,8 +29,9 @@ const (
 
 // Store is a store in a folder.
 type Store struct {
-	dir   string
-	sweep sync.Once
+	dir    string
+	sweep  sync.Once
+	synced sync.Map // folders whose own names would survive a power cut
 }
 
 var _ store.Store = (*Store)(nil)

@@ -67,18 +67,18 @@ func (s *Store) swap(ctx context.Context, key string, old store.Generation, data
 	if now != old {
 		return store.ErrStale
 	}
-	return replace(ctx, root, key, old, data)
+	return s.replace(ctx, root, key, old, data)
 }
 
 // replace gives key new bytes, under its lock. Where it must not exist, link
 // decides, since Create takes no lock.
-func replace(ctx context.Context, root *os.Root, key string, old store.Generation, data []byte) error {
+func (s *Store) replace(ctx context.Context, root *os.Root, key string, old store.Generation, data []byte) error {
 	temp, err := writeTemp(ctx, root, bytes.NewReader(data), 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = root.Remove(temp) }()
-	err = publish(root, key, func() error {
+	err = s.publish(root, key, func() error {
 		if old == store.Absent {
 			return root.Link(temp, key)
 		}
