@@ -17,29 +17,38 @@ func (r *run) lookAgain(ctx context.Context, batch []int32) error {
 	return nil
 }
 
-// ledgers keeps what channels and plans came to hold. A promotion under way into this
-// repository of what is not here yet may need anything that is.
+// ledgers keeps what channels and plans came to hold.
 func (r *run) ledgers(ctx context.Context, _ []int32) error {
-	changed, err := r.view.Roots.changed(ctx, r.Store)
+	inv, roots := r.view.Inventory, &r.view.Roots
+	changed, err := roots.changed(ctx, r.Store)
+	switch {
+	case err != nil:
+		return err
+	case changed:
+		*roots, err = r.roots(ctx, inv.Repository)
+	default:
+		err = rootReader{inFlight: r.InFlight}.readInFlight(ctx, roots)
+	}
 	if err != nil {
 		return err
 	}
-	roots := &r.view.Roots
-	if changed {
-		fresh, err := r.roots(ctx, r.residents()[r.view.Inventory.Repository])
-		if err != nil {
-			return err
+	for digest, why := range roots.digests {
+		if _, known := inv.index[digest]; !known {
+			return fmt.Errorf("delete from %s: %s is %s since the run began, and what it leads to is not known; run again", inv.Repository, digest, why)
 		}
-		r.view.Roots = fresh
-	} else if err := r.plansInFlight(ctx, roots); err != nil {
-		return err
-	}
-	for digest, why := range r.view.Roots.digests {
 		r.want(digest, why)
 	}
+	return r.arrivals()
+}
+
+// arrivals stops the run while something is promoted into this repository that is not
+// here yet: it may need anything that is.
+func (r *run) arrivals() error {
+	inv := r.view.Inventory
 	for digest, channel := range r.view.Roots.open {
-		if _, here := r.view.Inventory.index[digest]; !here {
-			return fmt.Errorf("delete from %s: channel %s is about to hold %s, which may need what was to go; run again when that promotion is done", r.view.Inventory.Repository, channel, digest)
+		s, err := parseSum(digest)
+		if at, known := inv.index[s]; err != nil || !known || inv.nodes[at].missing {
+			return fmt.Errorf("delete from %s: channel %s is about to hold %s, which is not here yet and may need what was to go; run again when that promotion is done", inv.Repository, channel, digest)
 		}
 	}
 	return nil
@@ -124,11 +133,6 @@ func (r *run) newReferrers(ctx context.Context, batch []int32) error {
 		}
 	}
 	return err
-}
-
-// plansInFlight keeps what plans came to name.
-func (r *run) plansInFlight(ctx context.Context, roots *Roots) error {
-	return rootReader{inFlight: r.InFlight}.readInFlight(ctx, roots)
 }
 
 // tagSet are all tags.

@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,6 +24,8 @@ func parseSum(digest string) (s sum, err error) {
 	}
 	return s, nil
 }
+
+func (s sum) compare(other sum) int { return bytes.Compare(s[:], other[:]) }
 
 func (s sum) String() string { return algorithm + hex.EncodeToString(s[:]) }
 

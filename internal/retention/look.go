@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,12 +25,13 @@ type look struct {
 	parallel int
 	say      func(string)
 	inv      *Inventory
+	done     int // nodes that were asked about
 }
 
 // chunk is how many answers are waited for before they are worked in.
 const chunk = 2048
 
-func (l *look) run(ctx context.Context) error {
+func (l *look) run(ctx context.Context, roots *Roots) error {
 	defer progress.Watch(10*time.Second, "looking at what "+l.inv.Repository+" holds", l.say)()
 	if err := l.readTags(ctx); err != nil {
 		return err
@@ -39,7 +41,7 @@ func (l *look) run(ctx context.Context) error {
 		n := &l.inv.nodes[l.inv.add(digest)]
 		n.left, n.doubtful = true, true
 	}
-	return l.expand(ctx)
+	return l.expand(ctx, roots)
 }
 
 // readTags finds the digest of every tag.
@@ -127,11 +129,16 @@ type answer struct {
 	referrers []sum
 }
 
-// expand asks about each manifest of the inventory, which adds others, until there
-// are no others.
-func (l *look) expand(ctx context.Context) error {
-	for done := 0; done < len(l.inv.nodes); {
-		part := l.inv.nodes[done:min(done+chunk, len(l.inv.nodes))]
+// expand adds what the roots name, and asks about each manifest of the inventory, which
+// adds others, until there are no others.
+func (l *look) expand(ctx context.Context, roots *Roots) error {
+	for _, digest := range slices.SortedFunc(maps.Keys(roots.digests), sum.compare) {
+		if _, known := l.inv.index[digest]; !known {
+			l.inv.nodes[l.inv.add(digest)].doubtful = true
+		}
+	}
+	for l.done < len(l.inv.nodes) {
+		part := l.inv.nodes[l.done:min(l.done+chunk, len(l.inv.nodes))]
 		answers := make([]answer, len(part))
 		group, inner := errgroup.WithContext(ctx)
 		group.SetLimit(l.parallel)
@@ -145,9 +152,9 @@ func (l *look) expand(ctx context.Context) error {
 			return err
 		}
 		for i, a := range answers {
-			l.link(int32(done+i), a)
+			l.link(int32(l.done+i), a)
 		}
-		done += len(part)
+		l.done += len(part)
 	}
 	return nil
 }

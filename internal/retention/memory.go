@@ -55,7 +55,7 @@ const (
 )
 
 // perFile bounds what is held of a file while it is read or written.
-const perFile = 5000
+const perFile = 1000
 
 // recall reads the memory of a repository.
 func recall(ctx context.Context, s store.Store, repository string) (*memory, error) {

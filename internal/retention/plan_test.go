@@ -134,6 +134,12 @@ func TestWhatStays(t *testing.T) {
 			w.push(manifest{Manifests: []descriptor{{Digest: old[1]}}, Subject: &descriptor{Digest: old[0]}})
 			return old[2:4]
 		}},
+		{"child of what only a channel names", nil, func(w *world, old []string) []string {
+			untagged := w.index("untagged", old[:1])
+			w.move("stable", untagged)
+			w.move("stable", w.image("another"))
+			return old[1:4]
+		}},
 		{"kept by one of two rules", []channel.Rule{{Artifacts: []string{"hello-os"}, Tags: "0+", Keep: channel.Keep{Last: 1}}},
 			func(_ *world, old []string) []string { return old[1:4] }},
 		{"a rule matches whole tags", nil, func(w *world, old []string) []string {

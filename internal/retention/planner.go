@@ -156,12 +156,14 @@ func (p *Planner) Look(ctx context.Context, repository string) (*View, error) {
 	}
 	view := &View{Now: p.now(), Inventory: newInventory(repository)}
 	view.rules = slices.DeleteFunc(all, func(r rule) bool { return !r.speaksOf(artifacts) })
-	l := &look{p.Registry, known, p.parallel(), p.say, view.Inventory}
-	if err := l.run(ctx); err != nil {
+	l := &look{registry: p.Registry, known: known, parallel: p.parallel(), say: p.say, inv: view.Inventory}
+	if view.Roots, err = p.roots(ctx, repository); err != nil {
 		return nil, err
 	}
-	// What moves while the registry is looked at is in the ledger that is read afterwards.
-	if view.Roots, err = p.roots(ctx, artifacts); err != nil {
+	if err := l.run(ctx, &view.Roots); err != nil {
+		return nil, err
+	}
+	if err := p.catchUp(ctx, l, &view.Roots); err != nil {
 		return nil, err
 	}
 	if err := date(ctx, p.Store, view.Inventory, &view.Roots, known, view.Now); err != nil {
@@ -174,12 +176,24 @@ func (p *Planner) Look(ctx context.Context, repository string) (*View, error) {
 	return view, nil
 }
 
-func (p *Planner) roots(ctx context.Context, artifacts []channel.Artifact) (Roots, error) {
+// catchUp takes in what moved in the ledger while the registry was looked at.
+func (p *Planner) catchUp(ctx context.Context, l *look, roots *Roots) error {
+	changed, err := roots.changed(ctx, p.Store)
+	if err != nil || !changed {
+		return err
+	}
+	if *roots, err = p.roots(ctx, l.inv.Repository); err != nil {
+		return err
+	}
+	return l.expand(ctx, roots)
+}
+
+func (p *Planner) roots(ctx context.Context, repository string) (Roots, error) {
 	stays := p.Stays
 	if stays == 0 {
 		stays = DefaultStays
 	}
-	return rootReader{p.Store, stays, p.InFlight}.read(ctx, p.Config, artifacts)
+	return rootReader{p.Store, stays, p.InFlight}.read(ctx, p.Config, repository, p.residents()[repository])
 }
 
 func (p *Planner) now() time.Time {

@@ -19,16 +19,16 @@ import (
 // digest. The digests of every channel of an artifact stay in each repository that
 // one of its channels lies in: those of one channel are where the next takes from.
 type Roots struct {
-	digests  map[sum]string    // why a digest stays
+	digests  map[sum]string    // why a digest stays, be it tagged or not
 	tags     map[string]string // why what a tag names stays
 	times    map[sum]int64     // seconds since 1970
-	open     map[sum]string    // channels with an open intent, by its digest
+	open     map[string]string // channels in this repository with an open intent, by its digest
 	lengths  map[string]int    // records of each channel
 	channels []string          // their tags
 }
 
 func newRoots() Roots {
-	return Roots{digests: map[sum]string{}, tags: map[string]string{}, times: map[sum]int64{}, open: map[sum]string{}, lengths: map[string]int{}}
+	return Roots{digests: map[sum]string{}, tags: map[string]string{}, times: map[sum]int64{}, open: map[string]string{}, lengths: map[string]int{}}
 }
 
 // DefaultStays is how many digests a channel may be rolled back to, besides the one
@@ -43,7 +43,7 @@ type rootReader struct {
 }
 
 // read gives the roots of a repository, which these artifacts lie in.
-func (r rootReader) read(ctx context.Context, config *channel.Config, artifacts []channel.Artifact) (Roots, error) {
+func (r rootReader) read(ctx context.Context, config *channel.Config, repository string, artifacts []channel.Artifact) (Roots, error) {
 	roots := newRoots()
 	if err := r.readInFlight(ctx, &roots); err != nil {
 		return roots, err
@@ -58,6 +58,9 @@ func (r rootReader) read(ctx context.Context, config *channel.Config, artifacts 
 			roots.channels = append(roots.channels, ch.Name)
 			if err := roots.add(line, r.stays); err != nil {
 				return roots, fmt.Errorf("read the ledger of %s: %w", line.Channel, err)
+			}
+			if open, is := line.Open(); is && artifact.At(ch.Name) == repository {
+				roots.open[open.Digest] = line.Channel
 			}
 		}
 	}
@@ -96,9 +99,9 @@ func (r *Roots) add(line ledger.Line, stays int) error {
 		}
 	}
 	if open, ok := line.Open(); ok {
-		digest, _ := parseSum(open.Digest) // as above
-		r.open[digest] = line.Channel
-		r.digests[digest] = "about to be in channel " + line.Channel
+		if err := r.hold(open.Digest, "about to be in channel "+line.Channel); err != nil {
+			return err
+		}
 	}
 	return r.addStays(line, stays)
 }
