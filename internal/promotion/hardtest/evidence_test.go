@@ -1,0 +1,39 @@
+package hardtest
+
+import (
+	"fmt"
+	"time"
+
+	"slipway.dev/slipway/internal/evidence"
+	"slipway.dev/slipway/internal/evidence/approval"
+)
+
+// ended adds evidence of a test that ended so long ago, and gives its key in the store.
+func (w *world) ended(signer, test string, outcome evidence.Outcome, digest string, ago time.Duration) string {
+	w.Helper()
+	keys, err := evidence.Add(w.Context(), w.store, w.keys[signer], evidence.Result{
+		Test: test, Outcome: outcome, Finished: time.Now().Add(-ago).UTC().Truncate(time.Second), Log: "https://ci.example.com/" + test,
+		Subjects: []evidence.Subject{{Name: "image", Digest: digest}},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return keys[0]
+}
+
+func (w *world) passed(signer, test, digest string) string {
+	w.Helper()
+	return w.ended(signer, test, evidence.Passed, digest, time.Minute)
+}
+
+// approved adds a person's consent to a plan, and gives its key in the store.
+func (w *world) approved(signer, plan, who string) string {
+	w.Helper()
+	key, err := approval.Add(w.Context(), w.store, w.keys[signer], approval.Approval{
+		Plan: plan, Approver: who, Comment: fmt.Sprintf("https://forge.example.com/comment/%s", who), At: time.Now().UTC().Truncate(time.Second),
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return key
+}
