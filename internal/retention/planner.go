@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/channel"
@@ -93,12 +94,37 @@ func (p *Planner) Plan(ctx context.Context) ([]Plan, error) {
 	return plans, idle(rules, spoken)
 }
 
-// idle names the rules that speak of no tag: one that is misspelled, and would be
+// IdleError is a rule that speaks of no tag: one that is misspelled, and would be
 // believed to be at work.
+type IdleError struct {
+	Rule      string
+	Artifacts []string
+}
+
+func (e *IdleError) Error() string {
+	return fmt.Sprintf("retention %s of artifacts %s speaks of no tag at all; nothing is deleted until it is mended or taken out", e.Rule, strings.Join(e.Artifacts, ", "))
+}
+
+// idle is an *IdleError if there is such a rule.
 func idle(rules []rule, spoken map[int]int) error {
 	for _, r := range rules {
 		if spoken[r.number] == 0 {
-			return fmt.Errorf("retention %s of artifacts %v speaks of no tag at all; nothing is deleted until it is mended or taken out", r, r.Artifacts)
+			return &IdleError{r.String(), r.Artifacts}
+		}
+	}
+	return nil
+}
+
+// Verify sees that plans from elsewhere are whole, and of repositories that a rule
+// speaks of.
+func (p *Planner) Verify(plans []Plan) error {
+	repositories := p.Repositories()
+	for _, plan := range plans {
+		switch {
+		case !slices.Contains(repositories, plan.Repository):
+			return fmt.Errorf("plan of %s: no rule speaks of that repository", plan.Repository)
+		case plan.hash() != plan.Hash:
+			return fmt.Errorf("plan of %s: its hash is %s, not %s as it says; make it again", plan.Repository, plan.hash(), plan.Hash)
 		}
 	}
 	return nil
