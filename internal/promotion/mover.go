@@ -19,6 +19,7 @@ type mover struct {
 
 	had        string // what the channel's pointer had when it was looked at
 	hadVersion string
+	unsure     bool // a pointer could not be moved, and may move all the same
 }
 
 // look sees where the pointers are, and refuses what the ledger does not know.
@@ -27,6 +28,9 @@ func (m *mover) look(ctx context.Context, holds string) (err error) {
 		return err
 	}
 	if m.had != holds && m.had != m.edge.Digest {
+		if err := m.place.confirm(ctx, m.had); err != nil {
+			return fmt.Errorf("%s is said to point to %s: %w", pointerName(m.edge, m.edge.channelPointer()), orNothing(m.had), err)
+		}
 		return &movedError{pointerName(m.edge, m.edge.channelPointer()), m.had, holds}
 	}
 	if m.edge.Version == "" {
@@ -67,7 +71,8 @@ func (m *mover) carry(ctx context.Context) error {
 }
 
 // point moves the pointers: the version first, and the channel after all else.
-func (m *mover) point(ctx context.Context) error {
+func (m *mover) point(ctx context.Context) (err error) {
+	defer func() { m.unsure = err != nil && !isRefused(err) }()
 	if m.edge.Version != "" {
 		if err := m.set(ctx, m.edge.versionPointer(), m.hadVersion); err != nil {
 			return err
@@ -95,15 +100,16 @@ func (m *mover) done(ctx context.Context) error {
 	return nil
 }
 
-// giveUp ends a move whose pointer could not be moved. What the pointer has now
-// decides; while nobody can say, the intent stays open for the next run.
+// giveUp ends a move whose pointer could not be moved, if it has moved all the same or was
+// refused. Else nobody can say what becomes of it: a registry that went silent may still do
+// what it was asked. The intent then stays open for the next run.
 func (m *mover) giveUp(ctx context.Context, cause error) error {
 	have, err := m.place.look(ctx, m.edge.channelPointer())
-	if err != nil || ctx.Err() != nil {
-		return fmt.Errorf("%w; its move stays open, and the next run rolls it forward", cause)
-	}
-	if have == m.edge.Digest {
+	switch {
+	case err == nil && have == m.edge.Digest:
 		return m.done(ctx)
+	case err != nil, ctx.Err() != nil, m.unsure:
+		return fmt.Errorf("%w; its move stays open, and the next run rolls it forward", cause)
 	}
 	return m.aside(ctx, cause)
 }

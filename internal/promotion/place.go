@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"slipway.dev/slipway/internal/channel"
+	"slipway.dev/slipway/internal/filestore"
 	"slipway.dev/slipway/internal/oci"
 )
 
@@ -14,6 +16,8 @@ import (
 type place interface {
 	// look is the digest that a pointer has; empty if there is none.
 	look(ctx context.Context, p pointer) (string, error)
+	// confirm sees that a digest which a pointer is said to have is there.
+	confirm(ctx context.Context, digest string) error
 	// bring sees that the edge's content is here whole, with what refers to it.
 	bring(ctx context.Context) error
 	// point moves the pointer to the content.
@@ -70,6 +74,19 @@ func (i *imagePlace) look(ctx context.Context, p pointer) (string, error) {
 	return digest, err
 }
 
+// confirm reads the manifest, unlike look, which believes what a header says: before anybody
+// is told that a tag was moved from outside, the registry has to have what it moved to.
+func (i *imagePlace) confirm(ctx context.Context, digest string) error {
+	if digest == "" {
+		return nil
+	}
+	_, err := i.promoter.Registry.Manifest(ctx, i.edge.Location, digest)
+	if other := (*oci.MediaTypeError)(nil); errors.As(err, &other) {
+		return nil
+	}
+	return err
+}
+
 // bring copies across registries and repositories. Within one repository there is
 // nothing to copy, and the manifest that the store keeps spares reading it: the
 // registry refuses a manifest whose parts it does not have.
@@ -107,6 +124,12 @@ func (i *imagePlace) point(ctx context.Context, p pointer, _ move) error {
 
 func (i *imagePlace) mayWrite(ctx context.Context) error {
 	return i.promoter.Registry.CheckPush(ctx, i.edge.Location)
+}
+
+// isRefused says whether a pointer was refused, so that nothing comes of it any more.
+func isRefused(err error) bool {
+	moved := (*filestore.MovedError)(nil)
+	return oci.IsRefused(err) || errors.As(err, &moved) || errors.Is(err, fs.ErrPermission)
 }
 
 // movedError is a pointer that somebody moved past the ledger.

@@ -1,0 +1,180 @@
+package hardtest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"slipway.dev/slipway/internal/ledger"
+	"slipway.dev/slipway/internal/oci"
+	"slipway.dev/slipway/internal/promotion"
+	"slipway.dev/slipway/internal/testkit/registry"
+)
+
+const (
+	faultyEdges    = 30
+	faultyShare    = 0.3
+	faultyDeadline = 60 * time.Second // of one apply; it takes a few
+)
+
+// impatient gives a registry that is broken up so soon that some edges do not move.
+var impatient = oci.Config{Idle: 150 * time.Millisecond, Deadline: 3 * time.Second, Attempts: 3, Backoff: 5 * time.Millisecond}
+
+// TestFaultyRegistries moves images within a registry, and from one to another, while
+// both answer 30 % of what they are asked wrongly. An edge moves or is named; no tag is
+// ever wrong; and it does not take for ever.
+func TestFaultyRegistries(t *testing.T) {
+	for _, kind := range registry.Kinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			seed := rand.Uint64()
+			t.Logf("seed %d", seed)
+			newFaulty(t, kind, seed).try()
+		})
+	}
+}
+
+// faulty is the world of two registries that break.
+type faulty struct {
+	*world
+	random *rand.Rand
+}
+
+const faultyText = `
+signers: {ci: {key: ci.pub}}
+channels:
+  image:
+  - {name: next, gate: {tests: [{name: unit, signers: [ci]}]}}
+  - {name: live, from: next, gate: {tests: [{name: unit, signers: [ci]}]}}
+artifacts:
+`
+
+func newFaulty(t *testing.T, kind registry.Kind, seed uint64) *faulty {
+	t.Helper()
+	text := faultyText
+	for i, name := range numbered(faultyEdges) {
+		live := []string{"HERE", "THERE"}[i%2]
+		text += fmt.Sprintf("- {name: %s, kind: image, location: HERE/%s, locations: {live: %s/%s}, channels: image}\n", name, name, live, name)
+	}
+	return &faulty{newWorld(t, kind, text, "ci"), rand.New(rand.NewPCG(seed, 0))}
+}
+
+// try moves first images while all is well, and others while nothing is.
+func (f *faulty) try() {
+	first := f.requests()
+	f.mustPromote(first...)
+	f.mustPromote(onward(first)...)
+	second := f.requests()
+	f.tryMove(second, first, second)
+	f.tryMove(onward(second), first, second)
+}
+
+// requests are of new images into next.
+func (f *faulty) requests() []promotion.Request {
+	var all []promotion.Request
+	for _, name := range numbered(faultyEdges) {
+		digest := f.push(f.here.Host+"/"+name, "built")
+		f.passed("ci", "unit", digest)
+		all = append(all, promotion.Request{Channel: name + "/next", Digest: digest})
+	}
+	return all
+}
+
+// onward are requests from next into live.
+func onward(next []promotion.Request) []promotion.Request {
+	var all []promotion.Request
+	for _, r := range next {
+		all = append(all, promotion.Request{Channel: strings.Replace(r.Channel, "/next", "/live", 1)})
+	}
+	return all
+}
+
+// tryMove applies twice while the registries break, and once more when they do not.
+func (f *faulty) tryMove(requests, old, new []promotion.Request) {
+	f.Helper()
+	for range 2 {
+		f.breakAll(faultyShare)
+		plan, took, err := f.apply(requests)
+		f.breakAll(0)
+		f.Logf("%d of %d moved in %s, after %d and %d requests", plan.Count(promotion.Moved), len(plan.Steps), took.Round(time.Millisecond), len(f.here.Requests()), len(f.there.Requests()))
+		if took > faultyDeadline {
+			f.Errorf("it took %s", took)
+		}
+		f.checkNamed(plan, err)
+		for i := range requests {
+			f.checkTag(requests[i].Channel, old[i].Digest, new[i].Digest)
+		}
+	}
+	f.mustPromote(requests...)
+	want := map[string]string{}
+	for i, r := range requests {
+		want[r.Channel] = new[i].Digest
+	}
+	f.want(want)
+}
+
+func (f *faulty) breakAll(share float64) {
+	for _, proxy := range []*registry.Proxy{f.here, f.there} {
+		proxy.Break(registry.Breakage{Seed: f.random.Uint64(), Share: share})
+	}
+}
+
+func (f *faulty) apply(requests []promotion.Request) (plan *promotion.Plan, took time.Duration, err error) {
+	f.Helper()
+	began := time.Now()
+	p, err := f.setting.promoter("tester", impatient)
+	if err == nil {
+		plan, err = p.Plan(f.Context(), promotion.Order{Requests: requests})
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	err = p.Apply(f.Context(), plan)
+	return plan, time.Since(began), err
+}
+
+// checkNamed checks that the error names each edge that did not move, and no other.
+func (f *faulty) checkNamed(plan *promotion.Plan, err error) {
+	f.Helper()
+	var left *promotion.LeftError
+	if err != nil && !errors.As(err, &left) {
+		f.Fatalf("it ended with %v", err)
+	}
+	for _, step := range plan.Steps {
+		moved := step.State == promotion.Moved || step.State == promotion.Current
+		named := left != nil && slices.ContainsFunc(left.Errs, func(err error) bool { return strings.HasPrefix(err.Error(), step.Channel()+": ") })
+		if moved == named {
+			f.Errorf("%s is %s, and the error says %v", step.Channel(), step.State, err)
+		}
+	}
+}
+
+// checkTag checks that a tag is what its ledger says; while a move is open, it may
+// have come about or not.
+func (f *faulty) checkTag(full, old, new string) {
+	f.Helper()
+	a, ch, err := f.promoter().Config.Channel(full)
+	if err != nil {
+		f.Fatal(err)
+	}
+	line, live := f.line(full), f.points(a.At(ch.Name), ch.Name)
+	holds, _ := line.Holds()
+	_, open := line.Open()
+	right := live == holds || open && (live == old || live == new)
+	if !right {
+		f.Errorf("%s points to %s, holds %s by its ledger, open %v:\n%s", full, live, holds, open, story(line))
+	}
+}
+
+// story tells what a line says, for people.
+func story(line ledger.Line) string {
+	var all strings.Builder
+	for _, r := range line.Records {
+		fmt.Fprintf(&all, "%s of %.19s %s\n", r.Kind, r.Digest, r.Why)
+	}
+	return all.String()
+}
