@@ -7,9 +7,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/progress"
 )
+
+// progressEvery is how often a layer that takes long is told of again.
+const progressEvery = 10 * time.Second
 
 // ReadPackages reads, for each platform that both images have, the packages in which
 // they may differ. say is told of each layer that is read; nil is nobody.
@@ -169,9 +175,11 @@ func (l *layers) traces(ctx context.Context, repository string, layer Layer) (ma
 }
 
 func (l *layers) read(ctx context.Context, repository string, layer Layer) (traces map[string]*trace, err error) {
+	what := fmt.Sprintf("read layer %s of %s, %s", layer.Digest, repository, Size(layer.Size))
 	if l.say != nil {
-		l.say(fmt.Sprintf("read layer %s of %s, %s", layer.Digest, repository, Size(layer.Size)))
+		l.say(what)
 	}
+	defer progress.Watch(progressEvery, what, l.say)()
 	err = l.src.ReadBlob(ctx, repository, layer.Digest, layer.Size, func(body io.Reader) error {
 		if traces, err = scan(body); err != nil {
 			return fmt.Errorf("it is no whole layer: %v", err) // of right bytes, so no fault of the registry's

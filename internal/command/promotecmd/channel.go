@@ -19,7 +19,7 @@ import (
 // ChannelGroup is `slipway channel`.
 func ChannelGroup(env cli.Env) *cobra.Command {
 	return cli.Group("channel", "Channels: what they hold, how it came there, and whether that is still so",
-		channelList(env), channelHistory(env), channelAudit(env),
+		channelList(env), channelShow(env), channelDiff(env), channelHistory(env), channelAudit(env),
 		channelRollback(env, false), channelLift(env), channelRestore(env))
 }
 

@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "image": image, "find": find, "spoil": spoil, "absent": absent,
 			"expand": expand, "digest": digest, "hash": hash, "retag": retag,
+			"packages": packages, "blob": blob, "released": released,
 		},
 	})
 }
