@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"slipway.dev/slipway/internal/evidence"
 	"slipway.dev/slipway/internal/evidence/approval"
 )
@@ -36,4 +38,30 @@ func (w *world) approved(signer, plan, who string) string {
 		w.Fatal(err)
 	}
 	return key
+}
+
+// pushTested pushes an image into each repository, which ci says passed the tests, and
+// gives their digests by repository.
+func (w *world) pushTested(repositories []string, tests ...string) map[string]string {
+	w.Helper()
+	found := make([]string, len(repositories))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, repository := range repositories {
+		group.Go(func() (err error) {
+			found[i], err = push(w.here.Host+"/"+repository, "built")
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		w.Fatal(err)
+	}
+	digests := map[string]string{}
+	for i, repository := range repositories {
+		digests[repository] = found[i]
+		for _, test := range tests {
+			w.passed("ci", test, found[i])
+		}
+	}
+	return digests
 }

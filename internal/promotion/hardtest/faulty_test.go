@@ -76,10 +76,9 @@ func (f *faulty) try() {
 // requests are of new images into next.
 func (f *faulty) requests() []promotion.Request {
 	var all []promotion.Request
+	digests := f.pushTested(numbered(faultyEdges), "unit")
 	for _, name := range numbered(faultyEdges) {
-		digest := f.push(f.here.Host+"/"+name, "built")
-		f.passed("ci", "unit", digest)
-		all = append(all, promotion.Request{Channel: name + "/next", Digest: digest})
+		all = append(all, promotion.Request{Channel: name + "/next", Digest: digests[name]})
 	}
 	return all
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/lease"
 	"slipway.dev/slipway/internal/ledger"
@@ -101,31 +100,10 @@ artifacts:
 	}
 	k := &killing{world: newWorld(t, kind, text, "ci"), random: random, all: all, usual: map[string]time.Duration{}}
 	k.Term = killedTerm
-	k.pushAll()
-	return k
-}
-
-// pushAll pushes two tested images of each artifact.
-func (k *killing) pushAll() {
-	k.Helper()
-	var mu sync.Mutex
-	var group errgroup.Group
-	group.SetLimit(8)
 	for i := range k.images {
-		k.images[i] = map[string]string{}
-		for _, name := range numbered(edges) {
-			group.Go(func() error {
-				digest := k.push(k.here.Host+"/"+name, fmt.Sprintf("built%d", i))
-				k.passed("ci", "unit", digest)
-				k.passed("ci", "boot", digest)
-				mu.Lock()
-				defer mu.Unlock()
-				k.images[i][name] = digest
-				return nil
-			})
-		}
+		k.images[i] = k.pushTested(numbered(edges), "unit", "boot")
 	}
-	_ = group.Wait()
+	return k
 }
 
 // rounds moves the images into next, then into live, then the other images. The first

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -169,27 +168,27 @@ func (w *world) mustPromote(requests ...promotion.Request) {
 // push pushes a small random image, and gives its digest.
 func (w *world) push(repository, tag string) string {
 	w.Helper()
-	image, err := random.Image(64, 1)
+	digest, err := push(repository, tag)
 	if err != nil {
 		w.Fatal(err)
 	}
-	return w.pushImage(repository, tag, image)
+	return digest
 }
 
-func (w *world) pushImage(repository, tag string, image v1.Image) string {
-	w.Helper()
+func push(repository, tag string) (digest string, err error) {
+	image, err := random.Image(64, 1)
+	if err != nil {
+		return "", err
+	}
 	ref, err := name.NewTag(repository + ":" + tag)
-	if err == nil {
-		err = remote.Write(ref, image)
-	}
 	if err != nil {
-		w.Fatal(err)
+		return "", err
 	}
-	digest, err := image.Digest()
-	if err != nil {
-		w.Fatal(err)
+	if err := remote.Write(ref, image); err != nil {
+		return "", err
 	}
-	return digest.String()
+	hash, err := image.Digest()
+	return hash.String(), err
 }
 
 // points is the digest that a tag has; empty if there is none.
