@@ -3,6 +3,7 @@ package retention
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // lookAgain keeps those of a batch that somebody came to want since the inventory was
@@ -64,10 +65,7 @@ func (r *run) want(digest sum, why string) {
 // newTags keeps what channels' tags, and tags that the look did not find, name now.
 func (r *run) newTags(ctx context.Context, _ []int32) error {
 	repository := r.view.Inventory.Repository
-	var tags []string
-	for _, tag := range r.view.Roots.channels {
-		tags = append(tags, tag)
-	}
+	tags := slices.Clone(r.view.Roots.channels)
 	for tag, err := range r.Registry.Tags(ctx, repository) {
 		if err != nil {
 			return ignoreAbsent(fmt.Errorf("list the tags of %s: %w", repository, err))

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,10 +33,11 @@ func KeychainFile(path string) (authn.Keychain, error) {
 
 // withoutValues drops what a parser quotes: it may be a part of a secret.
 func withoutValues(err error) error {
-	if syntax, ok := err.(*json.SyntaxError); ok {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
 		return fmt.Errorf("bad JSON at byte %d", syntax.Offset)
 	}
-	return fmt.Errorf("a field has the wrong form")
+	return errors.New("a field has the wrong form")
 }
 
 // Resolve finds the credential of a repository, else that of its registry.

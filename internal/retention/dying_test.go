@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"slipway.dev/slipway/internal/ledger"
 	"slipway.dev/slipway/internal/store"
@@ -153,8 +156,9 @@ func (p *promoter) giveUp() {
 
 // A promoter and a run of retention that meet anywhere: what was promoted is whole.
 func TestPromotionsAtTheSameTime(t *testing.T) {
+	t.Parallel()
 	promoted := 0
-	for range 12 {
+	for range 8 {
 		g := generate(t, seed(t, 0), 40)
 		plan := g.plan()
 		if len(plan.Delete) == 0 {
@@ -168,11 +172,13 @@ func TestPromotionsAtTheSameTime(t *testing.T) {
 		for digest := range closure {
 			p.tree = append(p.tree, digest)
 		}
+		requests, begin := 0, g.random.IntN(4*len(g.manifests))
 		var mu sync.Mutex
 		g.hook = func(string, string) error {
 			mu.Lock()
 			defer mu.Unlock()
-			if g.random.IntN(len(g.manifests)) == 0 {
+			requests++
+			if requests > begin && g.random.IntN(3) > 0 {
 				p.advance()
 			}
 			return nil
@@ -193,4 +199,33 @@ func TestPromotionsAtTheSameTime(t *testing.T) {
 		}
 	}
 	t.Logf("%d were promoted", promoted)
+}
+
+// While something is deleted, a promoter can find out; afterwards it is just gone.
+func TestCondemned(t *testing.T) {
+	w := newWorld(t, commits)
+	old := w.old(6)
+	condemned := func() []string {
+		t.Helper()
+		found, err := Condemned(t.Context(), w.store, repository, old...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(found)
+		return found
+	}
+	var during []string
+	w.hook = func(request, _ string) error {
+		if request == "delete" {
+			during = condemned()
+		}
+		return nil
+	}
+	w.carryOut(w.plan())
+	if diff := cmp.Diff(slices.Sorted(slices.Values(old[:4])), during); diff != "" {
+		t.Errorf("while it deletes (-want +got):\n%s", diff)
+	}
+	if after := condemned(); len(after) > 0 {
+		t.Errorf("afterwards %v are condemned", after)
+	}
 }

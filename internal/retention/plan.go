@@ -63,6 +63,9 @@ func (v *View) marks() (marks, map[int]int) {
 	}
 	found := make([]candidates, len(v.rules))
 	for at := range int32(len(inv.nodes)) {
+		if inv.nodes[at].missing {
+			continue // a tag that leads nowhere is none of the last N
+		}
 		for _, tag := range inv.nodes[at].tags {
 			if why := v.root(at, tag, found); why != "" {
 				inv.keep(m, at, why)

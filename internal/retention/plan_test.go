@@ -140,6 +140,10 @@ func TestWhatStays(t *testing.T) {
 			w.move("stable", w.image("another"))
 			return old[1:4]
 		}},
+		{"a tag that leads nowhere counts for nothing", nil, func(w *world, old []string) []string {
+			delete(w.manifests, w.image("gone", sha(100)))
+			return old[:4]
+		}},
 		{"kept by one of two rules", []channel.Rule{{Artifacts: []string{"hello-os"}, Tags: "0+", Keep: channel.Keep{Last: 1}}},
 			func(_ *world, old []string) []string { return old[1:4] }},
 		{"a rule matches whole tags", nil, func(w *world, old []string) []string {

@@ -8,6 +8,7 @@ import (
 // Nothing that stays leads to is deleted, and all else is. The whole of it at the size
 // of a large project, and many small ones for what is rare.
 func TestProperty(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name        string
 		tags, times int
@@ -42,6 +43,11 @@ func checkGenerated(t *testing.T, tags int) {
 	for digest := range stays {
 		if !there[digest] {
 			t.Errorf("%s was wanted and is gone", digest)
+		}
+	}
+	for tag, digest := range g.tags {
+		if !there[digest] {
+			t.Errorf("tag %s names %s, which is gone", tag, digest)
 		}
 	}
 	if len(plan.Delete) != before-len(stays) || out.Deleted != len(plan.Delete) || len(out.Kept)+len(out.Aside) > 0 {

@@ -2,8 +2,7 @@ package retention
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"errors"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -81,58 +80,34 @@ func digestIn(t *testing.T, what digester) string {
 // Over real registries: what goes does, with its tags, children and referrers, and all
 // else can still be pulled whole.
 func TestRealRegistries(t *testing.T) {
+	t.Parallel()
 	for _, kind := range registry.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
-			server := registry.Start(t, kind)
-			at, err := name.NewRepository(server.Host + "/hello/os")
+			at, err := name.NewRepository(registry.Start(t, kind).Host + "/hello/os")
 			if err != nil {
 				t.Fatal(err)
 			}
 			p := pushed{t, at}
-			client := oci.New(oci.Config{})
-			attach := func(to digester) string {
-				t.Helper()
-				digest, err := client.Attach(t.Context(), at.Name(), digestIn(t, to), oci.Attachment{Type: "application/vnd.example", LayerType: "text/plain", Layer: []byte("signed")})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return digest
-			}
-			stay, go_ := map[string]bool{}, map[string]bool{}
-			for i := range 6 {
-				index, children := p.index(sha(i))
-				into := go_
-				if i == 0 {
-					p.write(index, []string{"nightly"})
-					into = stay
-				}
-				for _, what := range []digester{index, children[0], children[1]} {
-					into[digestIn(t, what)] = true
-				}
-				into[attach(index)] = true
-				into[attach(children[1])] = true
-			}
+			stays, goes := p.fill()
 			w := newWorld(t, commits)
 			w.apply.Config.Artifacts[0].Location = at.Name()
-			real := NewClient(oci.Config{})
-			w.apply.Registry, w.apply.Deleter = real, real
+			client := NewClient(oci.Config{})
+			w.apply.Registry, w.apply.Deleter = client, client
 			if _, err := w.apply.Look(t.Context(), at.Name()); err != nil {
 				t.Fatal(err)
 			}
 			w.pass(60 * day)
-			stay[digestIn(t, p.image(sha(50)))] = true
-			stay[digestIn(t, p.image(sha(51)))] = true
-			out := w.carryOut(w.plan())
-			if want := len(go_); server.HasReferrers() && out.Deleted != want || len(out.Aside)+len(out.Kept) > 0 {
-				t.Errorf("%d were deleted, want %d: %+v", out.Deleted, want, out)
+			for i := range 2 {
+				stays[digestIn(t, p.image(sha(50+i)))] = true
 			}
-			wantThere(t, real, at.Name(), stay, go_)
-			for tag, err := range real.Tags(t.Context(), at.Name()) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := real.Resolve(t.Context(), at.Name(), tag); err == nil && strings.Contains(fmt.Sprint(sha(1), sha(2), sha(3), sha(4), sha(5)), tag) {
-					t.Errorf("tag %s is still there", tag)
+			out := w.carryOut(w.plan())
+			if out.Deleted < len(goes) || len(out.Aside)+len(out.Kept) > 0 { // fallback tags go too
+				t.Errorf("%d were deleted, want %d: %+v", out.Deleted, len(goes), out)
+			}
+			wantThere(t, client, at.Name(), stays, goes)
+			for i := 1; i < 6; i++ {
+				if _, err := client.Resolve(t.Context(), at.Name(), sha(i)); !errors.Is(err, ErrAbsent) {
+					t.Errorf("tag %s: got %v, want ErrAbsent", sha(i), err)
 				}
 			}
 			if left := w.plan(); len(left.Delete) > 0 {
@@ -140,6 +115,35 @@ func TestRealRegistries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fill pushes six signed indexes, of which the first has a tag that keeps it.
+func (p pushed) fill() (stays, goes map[string]bool) {
+	p.t.Helper()
+	stays, goes = map[string]bool{}, map[string]bool{}
+	for i := range 6 {
+		index, children := p.index(sha(i))
+		into := goes
+		if i == 0 {
+			p.write(index, []string{"nightly"})
+			into = stays
+		}
+		for _, what := range []digester{index, children[0], children[1]} {
+			into[digestIn(p.t, what)] = true
+		}
+		into[p.attach(index)], into[p.attach(children[1])] = true, true
+	}
+	return stays, goes
+}
+
+func (p pushed) attach(to digester) string {
+	p.t.Helper()
+	digest, err := oci.New(oci.Config{}).Attach(p.t.Context(), p.at.Name(), digestIn(p.t, to),
+		oci.Attachment{Type: "application/vnd.example", LayerType: "text/plain", Layer: []byte("signed")})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return digest
 }
 
 func wantThere(t *testing.T, r Registry, repository string, stay, goes map[string]bool) {
