@@ -147,6 +147,7 @@ func (s *scanner) file(name string, header *tar.Header, content io.Reader) error
 		t.notes = append(t.notes, fmt.Sprintf("%s: %q is a hard link to %q, which is not followed", db.format, name, header.Linkname))
 		return nil
 	case header.Typeflag != tar.TypeReg:
+		t.notes = append(t.notes, fmt.Sprintf("%s: %q is no regular file", db.format, name))
 		return nil
 	case db.format == rpm: // one file is enough to know that there is a database
 		t.parts[name], t.hides = nil, true

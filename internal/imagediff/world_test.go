@@ -34,14 +34,14 @@ type world struct {
 func newWorld(t *testing.T, kind registry.Kind) *world {
 	t.Helper()
 	return &world{t, registry.NewProxy(t, registry.Start(t, kind).Host), oci.New(oci.Config{
-		Deadline: 10 * time.Second, Backoff: 5 * time.Millisecond, Attempts: 3,
+		Idle: time.Second, Deadline: 10 * time.Second, Backoff: 5 * time.Millisecond, Attempts: 3,
 	})}
 }
 
 func (w *world) repository() string { return w.Host + "/os" }
 
-// archive makes a tar of files: by path, their text. "-> TARGET" is a symbolic link, and
-// a path that ends in / a folder.
+// archive makes a tar of files: by path, their text. "-> TARGET" is a symbolic link, "=>
+// TARGET" a hard one, "fifo" is one, and a path that ends in / a folder.
 func archive(t *testing.T, files map[string]string) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -49,7 +49,12 @@ func archive(t *testing.T, files map[string]string) []byte {
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		header := &tar.Header{Name: path, Mode: 0o644, Typeflag: tar.TypeReg, Size: int64(len(files[path]))}
 		target, isLink := strings.CutPrefix(files[path], "-> ")
+		other, isHard := strings.CutPrefix(files[path], "=> ")
 		switch {
+		case files[path] == "fifo":
+			header.Typeflag, header.Size = tar.TypeFifo, 0
+		case isHard:
+			header.Typeflag, header.Size, header.Linkname = tar.TypeLink, 0, other
 		case isLink:
 			header.Typeflag, header.Size, header.Linkname = tar.TypeSymlink, 0, target
 		case strings.HasSuffix(path, "/"):
