@@ -21,6 +21,7 @@ import (
 var tasks = []string{
 	"packagebuild-by-hand.md", "change-packagebuild.md", "run-jobs.md", "release-by-hand.md",
 	"change-daisy-builder.md", "change-jobs.md", "find-things.md", "images.md",
+	"evidence.md", "promote.md", "rollback.md", "retention.md",
 }
 
 func TestCommands(t *testing.T) {
@@ -30,6 +31,8 @@ func TestCommands(t *testing.T) {
 	need.Root(t)
 	need.Tool(t, "podman", "podman")
 	need.Tool(t, "mmdebstrap", "mmdebstrap")
+	need.Tool(t, "docker-registry", "docker-registry")
+	need.Tool(t, "skopeo", "skopeo")
 	for _, page := range tasks {
 		t.Run(strings.TrimSuffix(page, ".md"), func(t *testing.T) {
 			blocks := read(t, filepath.Join("..", "..", "docs", page))

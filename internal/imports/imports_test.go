@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,13 +31,42 @@ var rules = []struct {
 	{"internal/command", []string{"cmd", "images", "prow/jobcmd", "internal/demo", "bench"}, "commands are the outermost layer"},
 	{"internal/cli", []string{"cmd", "images", "internal/command", "prow/jobcmd", "internal/demo", "internal/setup", "internal/fuzz"}, "only a command knows that it is one"},
 	{"prow", []string{"cmd/slipway", "images/pod-utilities", "internal/demo", "bench"}, "a job binary must not link Kubernetes through us either"},
-	{"internal/podman", []string{"internal/image/build", "internal/command/imagecmd", "prow", "bench"}, "what builds packages and releases needs no podman"},
+	{"internal/podman", []string{"internal/image/build", "internal/command/imagecmd", "internal/demo", "prow", "bench"}, "what builds packages and releases needs no podman"},
 	{"internal/image/build", []string{"internal/image/gotools", "internal/command/imagecmd", "prow/jobcmd", "bench"}, "the builder stands on the tree, never below it"},
 	{"internal/image", []string{"internal/command/imagecmd", "prow", "bench"}, "job images know of the rest; the rest does not know of them"},
 	{"daisy-builder", []string{"internal/command", "bench"}, "a release is made by a command"},
 	{"packagebuild/build", []string{"daisy-builder", "internal/command", "internal/demo", "bench"}, "the builder stands on the formats, never below them"},
 	{"packagebuild", []string{"packagebuild", "daisy-builder", "internal/command", "internal/demo", "bench"}, "versions, stores and releases know nothing of packages' building"},
+	{"internal/channel", []string{"internal/gate", "internal/promotion", "internal/retention", "internal/command"}, "what signs, keeps and carries knows no configuration"},
+	{"internal/ledger", []string{"internal/gate", "internal/promotion", "internal/retention", "internal/command"}, "what signs and carries knows no channels"},
+	{"internal/lease", []string{"internal/promotion", "internal/retention"}, "only what acts for long has a lease"},
+	{"internal/gate", []string{"internal/promotion"}, "a gate is judged where a plan is made, and nowhere else"},
+	{"internal/promotion", []string{"internal/command"}, "a channel is moved by a command"},
+	{"internal/promotion/proof", []string{"internal/command"}, "promotion judges facts; a command says where they come from"},
+	{"internal/evidence", []string{"internal/promotion/proof", "internal/command", "internal/demo"}, "a gate sees results and no signatures"},
+	{"internal/evidence/importer", []string{"internal/command"}, "what test runners write is read where it becomes evidence"},
+	{"internal/signing", []string{"internal/evidence", "internal/promotion/proof", "internal/command"}, "a gate sees results and no signatures"},
+	{"internal/tagsign", []string{"internal/promotion/proof"}, "a gate sees approvals and no signatures"},
+	{"internal/filestore", []string{"internal/promotion"}, "only promotion moves a channel"},
+	{"internal/retention", []string{"internal/command"}, "images are deleted by a command"},
+	{"internal/oci", []string{"internal/promotion", "internal/retention", "internal/imagediff", "internal/image/registry", "internal/command"}, "evidence and ledgers need no registry"},
+	{"internal/imagediff", []string{"internal/command"}, "nothing is decided by how images differ"},
+	{"github.com/sigstore", []string{"internal/signing"}, "of Sigstore the bundle's types are enough; cosign and sigstore-go stay out of go.mod"},
+	{"github.com/ProtonMail/go-crypto", []string{"internal/tagsign"}, "OpenPGP is for git tags alone"},
 	{"internal/testkit", []string{"internal/testkit", "internal/demo", "internal/store/storetest"}, "fakes are for tests and demos"},
+}
+
+// alone name what a folder may import of this project.
+var alone = []struct {
+	folder string
+	may    []string
+	reason string
+}{
+	{"internal/gate", []string{"internal/channel", "internal/ledger"}, "a verdict is a pure function of what is required and what is known"},
+	{"internal/channel", nil, "the configuration is words, and knows of nothing that is done by it"},
+	{"internal/ledger", []string{"internal/store"}, "a record is words in a store"},
+	{"internal/signing", nil, "a signature is over bytes, whatever they say"},
+	{"internal/oci", []string{"internal/progress"}, "a registry's client knows nothing of what it carries"},
 }
 
 func TestImportsPointTheRightWay(t *testing.T) {
@@ -65,6 +95,27 @@ func TestRulesRefuse(t *testing.T) {
 		{"images/daisy-builder", module + "prow/local"},
 		{"daisy-builder", module + "internal/podman"},
 		{"internal/image", module + "internal/image/build"},
+		{"internal/evidence", module + "internal/channel"},
+		{"internal/oci", module + "internal/ledger"},
+		{"internal/evidence", module + "internal/oci"},
+		{"internal/release", module + "internal/lease"},
+		{"internal/retention", module + "internal/gate"},
+		{"internal/evidence", module + "internal/promotion"},
+		{"internal/promotion", module + "internal/promotion/proof"},
+		{"internal/promotion", module + "internal/evidence"},
+		{"internal/promotion/proof", module + "internal/evidence/importer"},
+		{"internal/promotion", module + "internal/signing"},
+		{"internal/promotion", module + "internal/tagsign"},
+		{"internal/command/promotecmd", module + "internal/filestore"},
+		{"internal/promotion", module + "internal/retention"},
+		{"internal/promotion", module + "internal/imagediff"},
+		{"internal/evidence", "github.com/sigstore/sigstore-go/pkg/bundle"},
+		{"internal/signing", "github.com/ProtonMail/go-crypto/openpgp"},
+		{"internal/gate", module + "internal/store"},
+		{"internal/channel", module + "internal/store"},
+		{"internal/ledger", module + "internal/progress"},
+		{"internal/signing", module + "internal/store"},
+		{"internal/oci", module + "internal/store"},
 	}
 	for _, tt := range tests {
 		if refuse(tt.folder, tt.imported, false) == "" {
@@ -80,21 +131,25 @@ func refuse(folder, imported string, test bool) string {
 	if test && (below(path, "internal/testkit") || path != imported) {
 		return ""
 	}
+	for _, rule := range alone {
+		if path != imported && below(folder, rule.folder) && !below(path, rule.folder) && !belowAny(path, rule.may) {
+			return rule.reason
+		}
+	}
 	best := -1
 	for i, rule := range rules {
 		if below(path, rule.what) && (best < 0 || len(rule.what) > len(rules[best].what)) {
 			best = i
 		}
 	}
-	if best < 0 || below(folder, rules[best].what) {
+	if best < 0 || below(folder, rules[best].what) || belowAny(folder, rules[best].from) {
 		return ""
 	}
-	for _, from := range rules[best].from {
-		if below(folder, from) {
-			return ""
-		}
-	}
 	return rules[best].reason
+}
+
+func belowAny(path string, parents []string) bool {
+	return slices.ContainsFunc(parents, func(parent string) bool { return below(path, parent) })
 }
 
 func below(path, parent string) bool {
