@@ -58,7 +58,7 @@ func runJob(file string) error {
 
 // run plans, applies and audits.
 func (j job) run(ctx context.Context, in io.Reader, out io.Writer) error {
-	p, err := j.promoter(j.Who, oci.Config{})
+	p, err := j.promoter(j.Who, oci.Config{}, nil)
 	if err != nil {
 		return err
 	}

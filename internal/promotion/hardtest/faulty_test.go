@@ -125,7 +125,7 @@ func (f *faulty) breakAll(share float64) {
 func (f *faulty) apply(requests []promotion.Request) (plan *promotion.Plan, took time.Duration, err error) {
 	f.Helper()
 	began := time.Now()
-	p, err := f.setting.promoter("tester", impatient)
+	p, err := f.setting.promoter("tester", impatient, nil)
 	if err == nil {
 		plan, err = p.Plan(f.Context(), promotion.Order{Requests: requests})
 	}

@@ -35,6 +35,7 @@ type world struct {
 	store       *folder.Store
 	here, there *registry.Proxy
 	keys        map[string]dsse.SignerVerifier // by signer
+	said        strings.Builder                // what promoters in this process told
 }
 
 // setting is what a promoter needs to know, in this process or another.
@@ -108,7 +109,7 @@ func newKey(t *testing.T, path string) dsse.SignerVerifier {
 }
 
 // promoter makes a promoter as the commands do.
-func (s setting) promoter(who string, registries oci.Config) (*promotion.Promoter, error) {
+func (s setting) promoter(who string, registries oci.Config, say func(string)) (*promotion.Promoter, error) {
 	config, err := channel.Load(s.Config)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (s setting) promoter(who string, registries oci.Config) (*promotion.Promote
 		Config: config, Store: at, Registry: oci.New(registries), Who: who, Term: s.Term,
 		OpenStore: func(_ context.Context, url string) (store.Store, error) { return folder.New(url) },
 	}
-	p.Proof, err = proof.New(at, config.Signers, nil)
+	p.Proof, err = proof.New(at, config.Signers, say)
 	return p, err
 }
 
@@ -131,7 +132,7 @@ var quick = oci.Config{Idle: 2 * time.Second, Deadline: 10 * time.Second, Attemp
 // promoter is a new one, which has read the configuration of now.
 func (w *world) promoter() *promotion.Promoter {
 	w.Helper()
-	p, err := w.setting.promoter("tester", quick)
+	p, err := w.setting.promoter("tester", quick, func(message string) { w.said.WriteString(message + "\n") })
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -147,13 +148,13 @@ func (w *world) plan(requests ...promotion.Request) *promotion.Plan {
 	return plan
 }
 
-// promote plans and applies.
+// promote plans and applies. Where there can be no plan, it is nil.
 func (w *world) promote(requests ...promotion.Request) (*promotion.Plan, error) {
 	w.Helper()
 	p := w.promoter()
 	plan, err := p.Plan(w.Context(), promotion.Order{Requests: requests})
 	if err != nil {
-		w.Fatal(err)
+		return nil, err
 	}
 	return plan, p.Apply(w.Context(), plan)
 }
