@@ -28,6 +28,9 @@ type job struct {
 	Who      string
 	Requests []promotion.Request
 	Starts   bool // between plan and apply it says so, and waits for a line on its input
+	Audits   bool // at its end
+	ReadOnly bool // it sees the store on a disk that is mounted so
+	Tries    int  // how often it tries, while others are in its way; 0 is once
 }
 
 func TestMain(m *testing.M) {
@@ -51,12 +54,40 @@ func runJob(file string) error {
 	if err != nil {
 		return err
 	}
+	if j.ReadOnly {
+		if err := mountReadOnly(j.Store); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	for range j.Tries - 1 {
+		if err = j.run(ctx, os.Stdin, os.Stdout); err == nil {
+			return nil
+		}
+		fmt.Fprintln(os.Stderr, err)
+	}
 	return j.run(ctx, os.Stdin, os.Stdout)
 }
 
-// run plans, applies and audits.
+// attributes give a process mounts of its own if it changes them.
+func (j job) attributes() *syscall.SysProcAttr {
+	if !j.ReadOnly {
+		return nil
+	}
+	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+}
+
+// mountReadOnly lets this process, which has mounts of its own, see a folder as read-only.
+func mountReadOnly(dir string) error {
+	return errors.Join(
+		syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""),
+		syscall.Mount(dir, dir, "", syscall.MS_BIND, ""),
+		syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""),
+	)
+}
+
+// run plans and applies.
 func (j job) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	p, err := j.promoter(j.Who, oci.Config{}, nil)
 	if err != nil {
@@ -72,7 +103,7 @@ func (j job) run(ctx context.Context, in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-	if err := p.Apply(ctx, plan); err != nil {
+	if err := p.Apply(ctx, plan); err != nil || !j.Audits {
 		return err
 	}
 	findings, err := p.Audit(ctx, j.channels())
@@ -103,7 +134,7 @@ func (w *world) process(j job, killAfter time.Duration) (took time.Duration, err
 	defer kill(nil)
 	var begun time.Time
 	err = exec.Run(ctx, exec.Cmd{
-		Args: []string{os.Args[0]}, Env: append(os.Environ(), jobVariable+"="+w.jobFile(j)),
+		Args: []string{os.Args[0]}, Env: append(os.Environ(), jobVariable+"="+w.jobFile(j)), Attr: j.attributes(),
 		Stdout: onFirstWrite(func() {
 			begun = time.Now()
 			if killAfter > 0 {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"slipway.dev/slipway/internal/ledger"
 	"slipway.dev/slipway/internal/oci"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/testkit/registry"
@@ -150,30 +149,4 @@ func (f *faulty) checkNamed(plan *promotion.Plan, err error) {
 			f.Errorf("%s is %s, and the error says %v", step.Channel(), step.State, err)
 		}
 	}
-}
-
-// checkTag checks that a tag is what its ledger says; while a move is open, it may
-// have come about or not.
-func (f *faulty) checkTag(full, old, new string) {
-	f.Helper()
-	a, ch, err := f.promoter().Config.Channel(full)
-	if err != nil {
-		f.Fatal(err)
-	}
-	line, live := f.line(full), f.points(a.At(ch.Name), ch.Name)
-	holds, _ := line.Holds()
-	_, open := line.Open()
-	right := live == holds || open && (live == old || live == new)
-	if !right {
-		f.Errorf("%s points to %s, holds %s by its ledger, open %v:\n%s", full, live, holds, open, story(line))
-	}
-}
-
-// story tells what a line says, for people.
-func story(line ledger.Line) string {
-	var all strings.Builder
-	for _, r := range line.Records {
-		fmt.Fprintf(&all, "%s of %.19s %s\n", r.Kind, r.Digest, r.Why)
-	}
-	return all.String()
 }

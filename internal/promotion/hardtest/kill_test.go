@@ -119,7 +119,7 @@ func (k *killing) rounds(kills int) {
 
 // round moves all images into a channel, however often it is killed on the way.
 func (k *killing) round(channel string, digests map[string]string) {
-	j := job{setting: k.setting, Who: "promoter", Requests: k.requests(channel, digests)}
+	j := job{setting: k.setting, Who: "promoter", Audits: true, Requests: k.requests(channel, digests)}
 	k.here.Forget()
 	k.there.Forget()
 	k.before = map[string]int{}

@@ -17,7 +17,6 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 
 	"slipway.dev/slipway/internal/channel"
-	"slipway.dev/slipway/internal/ledger"
 	"slipway.dev/slipway/internal/oci"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/promotion/proof"
@@ -200,50 +199,6 @@ func (w *world) points(repository, tag string) string {
 		w.Fatal(err)
 	}
 	return digest
-}
-
-// line is a channel's line, verified.
-func (w *world) line(full string) ledger.Line {
-	w.Helper()
-	line, err := ledger.Read(w.Context(), w.store, full)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return line
-}
-
-// want checks that channels of images hold their digests, by the ledger and by the
-// registry, and that no move is open.
-func (w *world) want(digests map[string]string) {
-	w.Helper()
-	config := w.promoter().Config
-	for full, digest := range digests {
-		a, ch, err := config.Channel(full)
-		if err != nil {
-			w.Fatal(err)
-		}
-		line := w.line(full)
-		if open, is := line.Open(); is {
-			w.Errorf("%s has an open intent of %s", full, open.Digest)
-		}
-		if holds, _ := line.Holds(); holds != digest {
-			w.Errorf("%s holds %q by its ledger, want %q", full, holds, digest)
-		}
-		if live := w.points(a.At(ch.Name), ch.Name); live != digest {
-			w.Errorf("%s points to %q, want %q", full, live, digest)
-		}
-	}
-	w.wantAudited()
-}
-
-// wantAudited checks that the audit has nothing to say.
-func (w *world) wantAudited() {
-	w.Helper()
-	p := w.promoter()
-	findings, err := p.Audit(w.Context(), p.Config.All())
-	if err != nil || len(findings) > 0 {
-		w.Errorf("the audit says %v, %+v", err, findings)
-	}
 }
 
 // read is an object of the store.
