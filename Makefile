@@ -17,6 +17,9 @@ setup: ## install the Debian packages that tests and the demo need
 demo: setup ## release the example repository: version, packages, tag; run it twice to see the next version
 	@$(GO) run ./internal/demo
 
+demo-promote: setup ## promote two images on evidence and approval, and see what stops a third; cosign is compiled the first time (three minutes)
+	@$(GO) run ./internal/demo/promote
+
 test: setup ## all tests that must pass before a merge
 	$(GO) vet ./...
 	$(GO) test -timeout 60m -run TestInstall ./internal/store/storetest/server
@@ -49,4 +52,4 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
-.PHONY: help build setup demo test e2e-docs e2e-images e2e-kubernetes fuzz bench lint docs clean
+.PHONY: help build setup demo demo-promote test e2e-docs e2e-images e2e-kubernetes fuzz bench lint docs clean

@@ -1,4 +1,4 @@
-// Package tools gives tests other people's programs that read what we sign and push.
+// Package tools gives tests and demos other people's programs that read what we sign and push.
 //
 // What cosign, crane and regctl say of our evidence is worth more than what our own
 // code says of it. Each is built once, at a fixed version, into the user's cache:
@@ -7,6 +7,7 @@ package tools
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -32,6 +33,17 @@ func Crane(t testing.TB) string { return install(t, crane) }
 
 // Regctl is the path of the program regctl, which reads and writes registries.
 func Regctl(t testing.TB) string { return install(t, regctl) }
+
+// Install is the path of the program cosign, crane or regctl, which it builds first if
+// this user never did. It is for who is no test.
+func Install(ctx context.Context, name string) (string, error) {
+	for _, program := range []server.Program{cosign, crane, regctl} {
+		if program.Name() == name {
+			return program.Install(ctx)
+		}
+	}
+	return "", fmt.Errorf("install %s: no version of it is fixed here", name)
+}
 
 // install builds a program, or skips the test where it cannot; in CI it must.
 func install(t testing.TB, program server.Program) string {

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/testkit/need"
+)
+
+// TestDemo plays the whole demo twice in one folder.
+func TestDemo(t *testing.T) {
+	if os.Getenv("SLIPWAY_E2E") != "promotion" {
+		t.Skip("building cosign takes minutes; run with SLIPWAY_E2E=promotion")
+	}
+	for _, tool := range []string{"docker-registry", "podman", "skopeo"} {
+		need.Tool(t, tool, tool)
+	}
+	t.Chdir(t.TempDir()) // so that it is this one again in the end, as the variable is
+	t.Setenv("DOCKER_CONFIG", os.Getenv("DOCKER_CONFIG"))
+	out := filepath.Join(t.TempDir(), "demo")
+	for range 2 {
+		var said bytes.Buffer
+		env := cli.Env{Stdout: &said, Stderr: &said, Getenv: os.Getenv}
+		if err := demo(t.Context(), env, out); err != nil {
+			t.Fatalf("%v, after:\n%s", err, &said)
+		}
+		t.Log(lastLine(said.String()))
+	}
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// The door asks for a password, and lets only the janitor delete.
+func TestDoor(t *testing.T) {
+	inside := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	d := door{map[string]string{"ci": "right", janitor: "other"}, inside}
+	tests := []struct {
+		user, password, method string
+		want                   int
+	}{
+		{"", "", http.MethodGet, http.StatusUnauthorized},
+		{"ci", "wrong", http.MethodGet, http.StatusUnauthorized},
+		{"ci", "other", http.MethodGet, http.StatusUnauthorized},
+		{"nobody", "", http.MethodGet, http.StatusUnauthorized},
+		{"ci", "right", http.MethodGet, http.StatusAccepted},
+		{"ci", "right", http.MethodPut, http.StatusAccepted},
+		{"ci", "right", http.MethodDelete, http.StatusForbidden},
+		{janitor, "other", http.MethodDelete, http.StatusAccepted},
+	}
+	for _, tt := range tests {
+		request := httptest.NewRequest(tt.method, "/v2/", nil)
+		if tt.user != "" {
+			request.SetBasicAuth(tt.user, tt.password)
+		}
+		answer := httptest.NewRecorder()
+		d.ServeHTTP(answer, request)
+		if answer.Code != tt.want {
+			t.Errorf("%s with %s:%s: %d, want %d", tt.method, tt.user, tt.password, answer.Code, tt.want)
+		}
+	}
+}
+
+// A folder that no demo made is not removed.
+func TestNewFolderKeepsWhatIsNotItsOwn(t *testing.T) {
+	need.Tool(t, "podman", "podman")
+	path := t.TempDir()
+	mine := filepath.Join(path, "mine")
+	if err := os.WriteFile(mine, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newFolder(t.Context(), path); err == nil || !strings.Contains(err.Error(), "--output") {
+		t.Errorf("got %v, want that another folder is to be named", err)
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is shown can be typed.
+func TestTyped(t *testing.T) {
+	var said bytes.Buffer
+	s := &stage{env: cli.Env{Stdout: &said}}
+	s.typed([]string{"slipway", "--why", "it isn't $right", "--to=sha256:0", "a/b@c", ""})
+	if got, want := said.String(), "$ slipway --why 'it isn'\\''t $right' --to=sha256:0 a/b@c ''\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

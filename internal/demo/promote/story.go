@@ -1,0 +1,193 @@
+package main
+
+import (
+	"slices"
+	"time"
+)
+
+// The channels.
+const (
+	inNext    = "hello-os/next"
+	inTesting = "hello-os/testing"
+	inStable  = "hello-os/stable"
+)
+
+// What the images say.
+const (
+	first  = "hello from the first commit"
+	second = "hello from the second commit"
+)
+
+// story is the whole demo. $NAME is what an earlier act found: $digest2 is the digest
+// of the second commit's image, and $plan the hash of the plan that was last shown.
+func story() []scene {
+	return []scene{
+		keys(), images(), intoNext(), refusal(), intoTesting(), intoStable(),
+		byHand(), secondImage(), rollback(), brokenImage(), prune(),
+	}
+}
+
+func keys() scene {
+	return scene{
+		"Who signs what, and what each channel wants to see",
+		"A channel moves only by what its gate names, signed by a key that the gate names.",
+		[]act{keygen("ci"), keygen("boot"), keygen("chatops"), configure()},
+	}
+}
+
+func images() scene {
+	return scene{
+		"Two commits, two images",
+		"The build pushes each image by the hash of its commit. No channel points to it yet.",
+		slices.Concat(repository(), commit("1", first), commit("2", second)),
+	}
+}
+
+func intoNext() scene {
+	return scene{
+		"Image 1: unit tests, and :next takes it",
+		"The report of the unit tests becomes evidence: signed, kept in the store, attached to the image.",
+		[]act{
+			unitTests("1"),
+			slipway("promotion", "apply", inNext+"@$digest1", "--confirm"),
+			tagged("next", "1"),
+		},
+	}
+}
+
+func refusal() scene {
+	return scene{
+		"Nobody has booted it, and :testing refuses it",
+		"Without evidence of the very digest nothing moves.",
+		[]act{
+			fails("unmet test boot", "promotion", "apply", inTesting, "--confirm"),
+			untagged("testing"),
+		},
+	}
+}
+
+func intoTesting() scene {
+	return scene{
+		"Boot it, and :testing takes it",
+		"The boot check's JUnit report becomes evidence, which cosign can read as well.",
+		slices.Concat(boot("1", first), []act{
+			slipway("promotion", "apply", inTesting, "--confirm"),
+			tagged("testing", "1"),
+			attested("$image1", "config/keys/boot.pub", "config/keys/chatops.pub"),
+		}),
+	}
+}
+
+func intoStable() scene {
+	return scene{
+		":stable wants an end-to-end test, and two people",
+		"People approve a plan by its hash, so that nothing else can move in its place. One is not enough.",
+		slices.Concat(
+			[]act{slipway("promotion", "plan", inStable, "--version", "v1.0.0", "--keep")},
+			endToEnd("1"), approve("alice"),
+			[]act{
+				fails("unmet approvals: 1 of 2", "promotion", "apply", inStable, "--version", "v1.0.0", "--confirm"),
+				untagged("stable"),
+			},
+			approve("bob"),
+			[]act{
+				slipway("promotion", "apply", inStable, "--version", "v1.0.0", "--plan", "$plan", "--confirm"),
+				tagged("stable", "1"), tagged("v1.0.0", "1"),
+			},
+		),
+	}
+}
+
+func byHand() scene {
+	return scene{
+		"Somebody moves :stable by hand, and the audit sees it",
+		"The ledger knows every move that was one; a periodic job compares the registry with it.",
+		[]act{
+			slipway("channel", "audit"),
+			tool("skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false", "docker://$image2", "docker://$repository:stable"),
+			tagged("stable", "2"),
+			fails("by the ledger to $digest1", "channel", "audit"),
+			slipway("channel", "restore", inStable, "--why", "moved by hand", "--confirm"),
+			slipway("channel", "audit"),
+			tagged("stable", "1"),
+		},
+	}
+}
+
+func secondImage() scene {
+	return scene{
+		"Image 2 goes the same way",
+		"Evidence and approvals of image 1 do not help it: they name another digest, and another plan.",
+		slices.Concat(
+			[]act{unitTests("2"), slipway("promotion", "apply", inNext+"@$digest2", "--confirm")},
+			boot("2", second),
+			[]act{slipway("promotion", "apply", inTesting, "--confirm")},
+			endToEnd("2"),
+			[]act{shows("hello 2 all [upgraded from: 1]", "channel", "diff", inStable, inTesting)},
+			[]act{fails("unmet approvals: 0 of 2", "promotion", "apply", inStable, "--version", "v1.1.0", "--confirm")},
+			approve("alice"), approve("bob"),
+			[]act{
+				slipway("promotion", "apply", inStable, "--version", "v1.1.0", "--confirm"),
+				tagged("stable", "2"), tagged("v1.1.0", "2"), tagged("v1.0.0", "1"),
+			},
+		),
+	}
+}
+
+func rollback() scene {
+	return scene{
+		"It was a mistake: back to image 1",
+		"A rollback is a plan like any other. What :stable leaves is barred from it until somebody lifts that.",
+		slices.Concat(
+			[]act{slipway("channel", "rollback", inStable, "--why", "issue 123")},
+			approve("alice"), approve("bob"),
+			[]act{
+				slipway("channel", "rollback", inStable, "--why", "issue 123", "--confirm"),
+				tagged("stable", "1"), tagged("v1.1.0", "2"),
+				fails("unmet barred", "promotion", "apply", inStable, "--version", "v1.1.0", "--confirm"),
+				tagged("stable", "1"),
+				slipway("channel", "lift", inStable, "$digest2", "--why", "the mirror was at fault", "--confirm"),
+				shows(inStable+": ready", "promotion", "plan", inStable, "--version", "v1.1.0"),
+				slipway("channel", "history", inStable),
+			},
+		),
+	}
+}
+
+func brokenImage() scene {
+	return scene{
+		"Image 3 fails its unit tests",
+		"A failure is evidence too. No channel ever takes the image, and nobody will want it.",
+		slices.Concat(commit("3", ""), []act{
+			unitTests("3"),
+			fails("unmet test unit: did not pass", "promotion", "apply", inNext+"@$digest3", "--confirm"),
+			tagged("next", "2"),
+		}),
+	}
+}
+
+func prune() scene {
+	return scene{
+		"Out with what nobody wants",
+		"Retention keeps channels, where they may be rolled back to, versions and plans. What deletes logs in as somebody else.",
+		[]act{
+			shows("0 of", "retention", "plan"),
+			wait(2 * time.Second),
+			shows("delete  $digest3", "retention", "plan"),
+			forbidden("ci may not delete", "crane", "delete", "$image3"),
+			fails("is the one that plans", "retention", "apply", "--delete-auth", "login-ci/config.json", "--confirm"),
+			shows("0 set aside", "retention", "apply", "--delete-auth", "login-janitor/config.json", "--confirm"),
+			untagged("$commit3"),
+			tagged("$commit1", "1"), tagged("$commit2", "2"), tagged("v1.0.0", "1"), tagged("v1.1.0", "2"), tagged("stable", "1"),
+			attested("$image1", "config/keys/boot.pub", "config/keys/chatops.pub"),
+			slipway("channel", "audit"),
+		},
+	}
+}
+
+// approve signs that somebody approves the plan that was last shown, as the chat-ops
+// plugin does for a comment.
+func approve(who string) []act {
+	return []act{slipway("promotion", "approve", "$plan", "--approver", who,
+		"--comment", "https://forge.example.com/hello-os/7#"+who, "--key", "config/keys/chatops.key")}
+}
