@@ -9,7 +9,6 @@ package channel
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +23,8 @@ type Config struct {
 	Trains     []Train              `json:"trains,omitempty"`
 	Registries map[string]Budget    `json:"registries,omitempty"` // by host
 	Retention  []Rule               `json:"retention,omitempty"`
+
+	byName map[string]int // artifacts, for Artifact
 }
 
 // Signer is a name for public keys. Exactly one of the kinds is set.
@@ -138,8 +139,8 @@ func Split(full string) (artifact, channel string, ok bool) {
 
 // Artifact finds an artifact by name.
 func (c *Config) Artifact(name string) (Artifact, bool) {
-	i := slices.IndexFunc(c.Artifacts, func(a Artifact) bool { return a.Name == name })
-	if i < 0 {
+	i, ok := c.byName[name]
+	if !ok {
 		return Artifact{}, false
 	}
 	return c.Artifacts[i], true

@@ -36,6 +36,10 @@ func Parse(data []byte, read func(name string) ([]byte, error)) (*Config, error)
 	if err := yaml.UnmarshalStrict(data, &c); err != nil {
 		return nil, err
 	}
+	c.byName = make(map[string]int, len(c.Artifacts))
+	for i, a := range c.Artifacts {
+		c.byName[a.Name] = i
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}

@@ -17,15 +17,12 @@ import (
 
 // Facts is what is known of a digest on its way into a channel.
 type Facts struct {
-	Now       time.Time
-	Digest    string
-	Rollback  bool              // back to what the channel held before
-	Source    ledger.Line       // of the channel that it comes from
-	Target    ledger.Line       // of the channel itself
-	Results   map[string]Result // newest verified result, by test
-	Approvals []Approval        // of this plan, verified
-	Requester string            // whose own approval does not count
-	Plan      string            // its hash, for people who are to approve it
+	Now      time.Time
+	Digest   string
+	Rollback bool              // back to what the channel held before
+	Source   ledger.Line       // of the channel that it comes from
+	Target   ledger.Line       // of the channel itself
+	Results  map[string]Result // newest verified result, by test
 }
 
 // Result is what the newest evidence of a test says.
@@ -63,17 +60,15 @@ func Met(all []Requirement) bool {
 // Skew is how far in the future the clock of who signed evidence may be.
 const Skew = 5 * time.Minute
 
-// Check judges everything that the channel requires of the digest.
+// Check judges everything that the channel requires of the digest but the approvals,
+// which are for a whole plan.
 func Check(ch channel.Channel, f Facts) []Requirement {
 	var all []Requirement
 	for _, t := range ch.Gate.Tests {
 		all = append(all, f.test(t))
 	}
 	all = append(all, f.disk(ch.Gate.Tests)...)
-	if a := ch.Gate.Approvals; a != nil {
-		all = append(all, f.approvals(*a))
-	}
-	if len(all) == 0 { // the configuration has no such channel
+	if len(all) == 0 && ch.Gate.Approvals == nil { // no configuration has such a channel
 		return []Requirement{{Name: "gate", Why: "it requires nothing, so nothing may pass"}}
 	}
 	if f.Rollback {
@@ -136,12 +131,20 @@ func (f Facts) disk(tests []channel.Test) []Requirement {
 	return []Requirement{{Name: "disk", Met: true, Why: strings.Join(took, ", ") + " took " + strings.Join(common, ", ")}}
 }
 
-func (f Facts) approvals(a channel.Approvals) Requirement {
+// Consent is what is known of a plan's approvals.
+type Consent struct {
+	Plan      string // its hash
+	Requester string // whose own approval does not count
+	Given     []Approval
+}
+
+// Check judges whether enough people approve.
+func (c Consent) Check(a channel.Approvals) Requirement {
 	r := Requirement{Name: "approvals"}
 	var who []string
-	for _, approval := range f.Approvals {
+	for _, approval := range c.Given {
 		name := strings.ToLower(approval.Who)
-		if name != strings.ToLower(f.Requester) && !slices.Contains(who, name) {
+		if name != strings.ToLower(c.Requester) && !slices.Contains(who, name) {
 			who = append(who, name)
 			r.Keys = append(r.Keys, approval.Key)
 		}
@@ -152,7 +155,7 @@ func (f Facts) approvals(a channel.Approvals) Requirement {
 		r.Why += ": " + strings.Join(who, ", ")
 	}
 	if !r.Met {
-		r.Why += fmt.Sprintf("; people approve the plan %s", f.Plan)
+		r.Why += "; people approve the plan " + c.Plan
 	}
 	return r
 }

@@ -54,9 +54,7 @@ func stable() channel.Channel {
 func facts() Facts {
 	return Facts{
 		Now: now, Digest: digest, Source: held("os/testing", other, digest), Target: held("os/stable", other),
-		Results:   map[string]Result{"boot": passed(time.Hour)},
-		Approvals: []Approval{{"ann", "approvals/1"}, {"bob", "approvals/2"}},
-		Requester: "cid", Plan: "sha256:33",
+		Results: map[string]Result{"boot": passed(time.Hour)},
 	}
 }
 
@@ -79,9 +77,6 @@ func TestCheck(t *testing.T) {
 		}, ""},
 		{"from the future", func(_ *channel.Channel, f *Facts) { f.Results["boot"] = passed(-time.Hour) }, "test boot"},
 		{"within the skew", func(_ *channel.Channel, f *Facts) { f.Results["boot"] = passed(-time.Minute) }, ""},
-		{"one approval", func(_ *channel.Channel, f *Facts) { f.Approvals = f.Approvals[:1] }, "approvals"},
-		{"the same person twice", func(_ *channel.Channel, f *Facts) { f.Approvals[1].Who = "ANN" }, "approvals"},
-		{"the requester", func(_ *channel.Channel, f *Facts) { f.Requester = "Bob" }, "approvals"},
 		{"another digest in the channel before", func(_ *channel.Channel, f *Facts) { f.Source = held("os/testing", digest, other) }, "order"},
 		{"held once is enough", func(c *channel.Channel, f *Facts) {
 			c.Order, f.Source = channel.OrderHeld, held("os/testing", digest, other)
@@ -156,6 +151,29 @@ func TestDisk(t *testing.T) {
 	two.Disks = nil
 	f.Results["e2e"] = two
 	want(t, Check(ch, f), "disk")
+}
+
+func TestConsent(t *testing.T) {
+	two := channel.Approvals{Count: 2}
+	ann, bob := Approval{"ann", "approvals/1"}, Approval{"bob", "approvals/2"}
+	for _, tt := range []struct {
+		name    string
+		consent Consent
+		want    bool
+	}{
+		{"two people", Consent{Given: []Approval{ann, bob}}, true},
+		{"one", Consent{Given: []Approval{ann}}, false},
+		{"the same person twice", Consent{Given: []Approval{ann, {"ANN", "approvals/3"}}}, false},
+		{"the requester", Consent{Given: []Approval{ann, bob}, Requester: "Bob"}, false},
+		{"another requester", Consent{Given: []Approval{ann, bob}, Requester: "cid"}, true},
+	} {
+		if r := tt.consent.Check(two); r.Met != tt.want || r.Why == "" {
+			t.Errorf("%s: got %+v", tt.name, r)
+		}
+	}
+	if (Consent{}).Check(channel.Approvals{}).Met {
+		t.Error("no approval of none is met")
+	}
 }
 
 // A gate that requires nothing lets nothing pass, even if the configuration's check

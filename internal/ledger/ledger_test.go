@@ -72,13 +72,21 @@ func TestLineTellsWhatAChannelHolds(t *testing.T) {
 	if _, barred := l.Barred(one); barred {
 		t.Error("barred after the lift")
 	}
-	l = write(t, s, l, Record{Kind: Intent, Digest: one}, Record{Kind: Aside, Digest: one})
+	l = write(t, s, l, Record{Kind: Intent, Digest: one})
+	head := l.Head()
+	if d, _ := head.Holds(); d != two || head.Length() != l.Length() || len(head.Records) > 3 {
+		t.Errorf("the head holds %q, has %d records of %d", d, len(head.Records), head.Length())
+	}
+	if open, ok := head.Open(); !ok || open.Digest != one {
+		t.Errorf("the head has open %+v", open)
+	}
+	l = write(t, s, head, Record{Kind: Aside, Digest: one})
 	read, err := Read(t.Context(), s, line)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, _ := read.Holds(); d != two || len(read.Records) != len(l.Records) || len(read.Stays()) != 2 {
-		t.Errorf("read back: holds %q, %d records of %d, %d stays", d, len(read.Records), len(l.Records), len(read.Stays()))
+	if d, _ := read.Holds(); d != two || read.Length() != l.Length() || len(read.Stays()) != 2 {
+		t.Errorf("read back: holds %q, %d records of %d, %d stays", d, read.Length(), l.Length(), len(read.Stays()))
 	}
 }
 

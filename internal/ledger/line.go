@@ -20,6 +20,25 @@ type Line struct {
 	Channel string
 	Records []Record
 	last    string // sum of the last record
+	cut     int    // how many records Head left out
+}
+
+// Length is how many records the line has.
+func (l *Line) Length() int { return l.cut + len(l.Records) }
+
+// Head is the line without its past: what the channel holds and what is open on it,
+// and all that Append needs.
+func (l Line) Head() Line {
+	keep := len(l.Records)
+	for i, r := range slices.Backward(l.Records) {
+		keep = i
+		if r.Kind == Done {
+			break
+		}
+	}
+	l.cut += keep
+	l.Records = slices.Clone(l.Records[keep:])
+	return l
 }
 
 // atOnce is how many records of one line are fetched at a time.
@@ -93,7 +112,7 @@ func (l *Line) add(s store.Store, key string, text []byte) error {
 	if err != nil {
 		return broken(s, key, "%v", err)
 	}
-	if r.Channel != l.Channel || r.Sequence != len(l.Records) {
+	if r.Channel != l.Channel || r.Sequence != l.Length() {
 		return broken(s, key, "it is record %d of %s", r.Sequence, r.Channel)
 	}
 	if r.Previous != l.last {
@@ -127,7 +146,7 @@ func (l *Line) allows(r Record) error {
 // Append creates the record after the line's last, and gives the line with it. The
 // record's place in the line is filled in. After ErrRaced, read again and decide again.
 func (l Line) Append(ctx context.Context, s store.Store, r Record) (Line, error) {
-	r.Channel, r.Sequence, r.Previous, r.Time = l.Channel, len(l.Records), l.last, r.Time.UTC()
+	r.Channel, r.Sequence, r.Previous, r.Time = l.Channel, l.Length(), l.last, r.Time.UTC()
 	if err := l.allows(r); err != nil {
 		return l, fmt.Errorf("write the ledger of %s: %w", l.Channel, err)
 	}

@@ -2,11 +2,13 @@ package oci
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Manifest is an image's manifest or index, as its registry has it.
@@ -71,4 +73,24 @@ func (c *Client) Delete(ctx context.Context, repository, digest string) error {
 		discard(response)
 		return nil
 	})
+}
+
+// Children are the digests of an index's manifests; an image has none.
+func (m Manifest) Children() ([]string, error) {
+	if !types.MediaType(m.MediaType).IsIndex() {
+		return nil, nil
+	}
+	var body struct {
+		Manifests []struct {
+			Digest string `json:"digest"`
+		} `json:"manifests"`
+	}
+	if err := json.Unmarshal(m.Raw, &body); err != nil {
+		return nil, fmt.Errorf("read index %s: %w", m.Digest, err)
+	}
+	var children []string
+	for _, child := range body.Manifests {
+		children = append(children, child.Digest)
+	}
+	return children, nil
 }

@@ -123,19 +123,22 @@ func (r *run) move(ctx context.Context, step *Step) error {
 	if err := m.intend(ctx); err != nil {
 		return err
 	}
+	if err := m.spared(ctx); err != nil {
+		return m.aside(ctx, err)
+	}
 	return m.carry(ctx)
 }
 
 // prepare brings the content to where the channel lies, and looks at what is there.
 func (r *run) prepare(ctx context.Context, step *Step) (*mover, error) {
-	at, err := r.place(ctx, step.Edge)
+	at, err := r.place(ctx, *step.Edge)
 	if err != nil {
 		return nil, err
 	}
 	if err := at.bring(ctx); err != nil {
 		return nil, err
 	}
-	m := &mover{run: r, edge: step.Edge, keys: step.keys(), line: step.line, place: at}
+	m := &mover{run: r, edge: *step.Edge, keys: step.keys(), line: step.line, place: at}
 	return m, r.raced(ctx, m, m.look(ctx, step.Holds))
 }
 
@@ -145,7 +148,7 @@ func (r *run) raced(ctx context.Context, m *mover, err error) error {
 		return err
 	}
 	line, readErr := ledger.Read(ctx, r.Store, m.line.Channel)
-	if readErr == nil && len(line.Records) > len(m.line.Records) {
+	if readErr == nil && line.Length() > m.line.Length() {
 		last := line.Records[len(line.Records)-1]
 		return fmt.Errorf("%w: %s wrote %s of %s; make the plan again", ledger.ErrRaced, last.Who, last.Kind, last.Digest)
 	}

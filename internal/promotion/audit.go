@@ -155,7 +155,7 @@ func (p *Promoter) restore(ctx context.Context, e Edge, line ledger.Line, why st
 		return err
 	}
 	plan := &Plan{why: fmt.Sprintf("restore from %s: %s", orNothing(live), why)}
-	if plan.Document, err = document(p.Config, "", []Edge{e}); err == nil {
+	if plan.Document, err = document(p.Config, "", []*Step{{Edge: &e}}); err == nil {
 		plan.Hash, err = plan.Document.Hash()
 	}
 	if err != nil {

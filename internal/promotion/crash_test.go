@@ -7,11 +7,19 @@ import (
 )
 
 // A run that dies at any step is finished by the next, and nothing is done twice.
-func TestDeathAtEveryStep(t *testing.T) {
+func TestDeathAtEveryStep(t *testing.T) { atEveryStep(t, 7, dieAndFinish) }
+
+// atEveryStep lets a run die before and after each of its effects. It has fewer than
+// steps: the last of these runs lives.
+func atEveryStep(t *testing.T, steps int, run func(t *testing.T, effects int, after bool) (died bool)) {
 	for _, after := range []bool{false, true} {
-		for effects, died := 0, true; died; effects++ {
+		for effects := range steps {
 			t.Run(fmt.Sprintf("effects=%d,after=%v", effects, after), func(t *testing.T) {
-				died = dieAndFinish(t, effects, after)
+				t.Parallel() // they mostly wait until the dead count as dead
+				died := run(t, effects, after)
+				if last := effects == steps-1; died == last {
+					t.Errorf("died: %v", died)
+				}
 			})
 		}
 	}
@@ -19,7 +27,7 @@ func TestDeathAtEveryStep(t *testing.T) {
 
 func dieAndFinish(t *testing.T, effects int, after bool) (died bool) {
 	w := newWorld(t, 0)
-	w.Term = 200 * time.Millisecond
+	w.Term = time.Second
 	digest := w.push("os", "1111")
 	w.mustPromote(Request{Channel: "os/next", Digest: digest})
 	w.mustPromote(Request{Channel: "os/testing"})
@@ -48,19 +56,11 @@ func dieAndFinish(t *testing.T, effects int, after bool) (died bool) {
 
 // A train that dies at any step has moved whole or not at all once the next run is
 // over, and with it that run moves it whole.
-func TestTrainDeathAtEveryStep(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for effects, died := 0, true; died; effects++ {
-			t.Run(fmt.Sprintf("effects=%d,after=%v", effects, after), func(t *testing.T) {
-				died = dieWithTrain(t, effects, after)
-			})
-		}
-	}
-}
+func TestTrainDeathAtEveryStep(t *testing.T) { atEveryStep(t, 14, dieWithTrain) }
 
 func dieWithTrain(t *testing.T, effects int, after bool) (died bool) {
 	w := newWorld(t, 3)
-	w.Term = 200 * time.Millisecond
+	w.Term = time.Second
 	old, order := Order{Train: "all"}, Order{Train: "all"}
 	for i := range 3 {
 		repository := fmt.Sprintf("a%d", i)

@@ -68,6 +68,9 @@ func (f *filePlace) bring(ctx context.Context) error {
 	return filestore.Verify(ctx, f.at, f.edge.Digest)
 }
 
+// parts are none: retention deletes no files.
+func (f *filePlace) parts(context.Context) ([]string, error) { return nil, nil }
+
 func (f *filePlace) point(ctx context.Context, p pointer, by move) error {
 	to := filestore.Pointer{Digest: f.edge.Digest, Channel: f.edge.Channel(), Version: f.edge.Version, Plan: by.plan, Record: by.record}
 	if p.isVersion {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"slipway.dev/slipway/internal/channel"
 	"slipway.dev/slipway/internal/ledger"
+	"slipway.dev/slipway/internal/retention"
 )
 
 // mover walks one edge from its intent to its end.
@@ -55,6 +57,20 @@ func (m *mover) intend(ctx context.Context) error {
 		r.Source = channel.Full(m.edge.Artifact, m.edge.From)
 	}
 	return m.write(ctx, r)
+}
+
+// spared sees that retention is not deleting what is about to be promoted. It is asked
+// after the intent, which retention heeds from then on, so that one of them sees the other.
+func (m *mover) spared(ctx context.Context) error {
+	parts, err := m.place.parts(ctx)
+	if err != nil || len(parts) == 0 {
+		return err
+	}
+	condemned, err := retention.Condemned(ctx, m.run.Store, m.edge.Location, parts...)
+	if err == nil && len(condemned) > 0 {
+		err = fmt.Errorf("retention is deleting %s; push the image again, and promote it then", strings.Join(condemned, ", "))
+	}
+	return err
 }
 
 func (m *mover) write(ctx context.Context, r ledger.Record) (err error) {

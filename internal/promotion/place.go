@@ -20,6 +20,9 @@ type place interface {
 	confirm(ctx context.Context, digest string) error
 	// bring sees that the edge's content is here whole, with what refers to it.
 	bring(ctx context.Context) error
+	// parts are the digests that retention could delete from here: the content's own,
+	// and an index's children.
+	parts(ctx context.Context) ([]string, error)
 	// point moves the pointer to the content.
 	point(ctx context.Context, p pointer, by move) error
 	// mayWrite finds out, without writing, whether pointers may be moved.
@@ -112,6 +115,15 @@ func (i *imagePlace) content(ctx context.Context) (oci.Manifest, error) {
 	}
 	i.manifest = &m
 	return m, nil
+}
+
+func (i *imagePlace) parts(ctx context.Context) ([]string, error) {
+	m, err := i.content(ctx)
+	if err != nil {
+		return nil, err
+	}
+	children, err := m.Children()
+	return append(children, m.Digest), err
 }
 
 func (i *imagePlace) point(ctx context.Context, p pointer, _ move) error {

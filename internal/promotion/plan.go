@@ -38,37 +38,49 @@ func (e Edge) String() string { return fmt.Sprintf("%s to %s", e.Digest, e.Chann
 // people would be trusted.
 type Document struct {
 	Train string                     `json:"train,omitempty"`
-	Edges []Edge                     `json:"edges"`
-	Gates map[string]channel.Channel `json:"gates"`   // by full name of the channel
-	Keys  map[string]string          `json:"signers"` // sha256 of a signer's key file, by name
+	Gates map[string]channel.Channel `json:"gates"`   // by list and channel, as channels.yaml has them
+	Keys  map[string]string          `json:"signers"` // sha256 of a signer's keys, by name
+	Edges []*Edge                    `json:"edges"`   // those of the plan's steps
 }
 
-// Hash names the document.
+// Hash names the document: the sha256 of all but the edges, and of each edge.
 func (d Document) Hash() (string, error) {
-	text, err := json.Marshal(d)
-	if err != nil {
+	sum := sha256.New()
+	encoder := json.NewEncoder(sum)
+	rest := d
+	rest.Edges = nil
+	if err := encoder.Encode(rest); err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	for _, e := range d.Edges {
+		if err := encoder.Encode(e); err != nil {
+			return "", err
+		}
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // document collects what the hash covers. Edges are in order of their channels.
-func document(c *channel.Config, train string, edges []Edge) (Document, error) {
-	d := Document{Train: train, Edges: slices.Clone(edges), Gates: map[string]channel.Channel{}, Keys: map[string]string{}}
-	slices.SortFunc(d.Edges, func(a, b Edge) int { return strings.Compare(a.Channel(), b.Channel()) })
-	for _, e := range edges {
-		_, ch, err := c.Channel(e.Channel())
+func document(c *channel.Config, train string, steps []*Step) (Document, error) {
+	d := Document{Train: train, Gates: map[string]channel.Channel{}, Keys: map[string]string{}}
+	for _, step := range steps {
+		a, ch, err := c.Channel(step.Channel())
 		if err != nil {
 			return Document{}, err
 		}
-		d.Gates[e.Channel()] = ch
+		d.Edges = append(d.Edges, step.Edge)
+		gate := channel.Full(a.Channels, ch.Name)
+		if _, known := d.Gates[gate]; known {
+			continue
+		}
+		d.Gates[gate] = ch
 		for _, name := range signers(ch.Gate) {
 			s := c.Signers[name]
-			sum := sha256.Sum256(append(s.Data, s.Until.String()...))
+			sum := sha256.Sum256(fmt.Appendf(nil, "%s until %s", s.Data, s.Until))
 			d.Keys[name] = hex.EncodeToString(sum[:])
 		}
 	}
+	slices.SortFunc(d.Edges, func(a, b *Edge) int { return strings.Compare(a.Channel(), b.Channel()) })
 	return d, nil
 }
 
@@ -102,15 +114,16 @@ const (
 
 // Step is an edge, and what is known of it now.
 type Step struct {
-	Edge
+	*Edge
 	State        State              `json:"state"`
 	Holds        string             `json:"holds,omitempty"` // what the channel holds now, by its ledger
 	Requirements []gate.Requirement `json:"requirements,omitempty"`
-	Requests     []string           `json:"requests,omitempty"` // what applying it asks of registries and stores
+	Requests     []string           `json:"requests,omitempty"` // what applying it would ask of registries and stores, after Explain
 	Problem      string             `json:"problem,omitempty"`
 
-	err  error // Problem's
-	line ledger.Line
+	err      error          // Problem's
+	approver *gate.Approval // who signed the tag that the digest came from
+	line     ledger.Line    // its head
 }
 
 // Plan is what would be done now. Only its Document is in the hash.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,54 +14,53 @@ import (
 
 // Plan says what would move, and what stands in its way. It changes nothing. A
 // request that means nothing is an error; an edge that cannot be judged is a step
-// set aside.
+// set aside. Of an edge that was judged little is kept, so that a plan may be over
+// as many channels as there are.
 func (p *Promoter) Plan(ctx context.Context, o Order) (*Plan, error) {
 	requests, err := p.requests(o)
 	if err != nil {
 		return nil, err
 	}
 	if len(requests) == 0 {
-		return nil, errors.New("nothing is to be promoted; name a channel as in ARTIFACT/CHANNEL")
-	}
-	found, err := p.resolveAll(ctx, requests)
-	if err != nil {
-		return nil, err
-	}
-	if o.OnlyNew {
-		found = slices.DeleteFunc(found, (*resolved).isIdle)
-	}
-	edges := make([]Edge, len(found))
-	for i, f := range found {
-		edges[i] = f.edge
+		return nil, &RequestError{errors.New("nothing is to be promoted; name a channel as in ARTIFACT/CHANNEL")}
 	}
 	plan := &Plan{Train: o.Train, requester: o.Requester, why: o.Why}
-	if plan.Document, err = document(p.Config, o.Train, edges); err != nil {
+	if plan.Steps, err = p.judgeAll(ctx, requests, o.OnlyNew); err != nil {
+		return nil, err
+	}
+	if plan.Document, err = document(p.Config, o.Train, plan.Steps); err != nil {
 		return nil, err
 	}
 	if plan.Hash, err = plan.Document.Hash(); err != nil {
 		return nil, err
 	}
-	return plan, p.judgeAll(ctx, plan, found)
+	return plan, p.seekConsent(ctx, plan, plan.Steps)
 }
 
-func (p *Promoter) resolveAll(ctx context.Context, requests []Request) ([]*resolved, error) {
-	found := make([]*resolved, len(requests))
+// judgeAll gives the steps of the requests, without approvals. onlyNew leaves out
+// those that have nothing to take.
+func (p *Promoter) judgeAll(ctx context.Context, requests []Request, onlyNew bool) ([]*Step, error) {
+	steps := make([]*Step, len(requests))
 	seen := map[string]bool{}
 	for _, r := range requests {
 		if seen[r.Channel] {
-			return nil, fmt.Errorf("%s is there twice", r.Channel)
+			return nil, &RequestError{fmt.Errorf("%s is there twice", r.Channel)}
 		}
 		seen[r.Channel] = true
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.parallel())
 	for i, r := range requests {
-		group.Go(func() (err error) {
-			found[i], err = p.resolve(ctx, r)
+		group.Go(func() error {
+			f, err := p.resolve(ctx, r)
+			if err == nil && !(onlyNew && f.isIdle()) {
+				steps[i] = p.judge(ctx, f)
+			}
 			return err
 		})
 	}
-	return found, group.Wait()
+	err := group.Wait()
+	return slices.DeleteFunc(steps, func(s *Step) bool { return s == nil }), err
 }
 
 // isIdle says that the channel holds what it would take, or that there is nothing yet.
@@ -70,23 +70,10 @@ func (f *resolved) isIdle() bool {
 	return !open && (f.edge.Digest == holds || errors.Is(f.err, errNothing))
 }
 
-func (p *Promoter) judgeAll(ctx context.Context, plan *Plan, found []*resolved) error {
-	plan.Steps = make([]*Step, len(found))
-	approvals := newApprovals(p, plan)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(p.parallel())
-	for i, f := range found {
-		group.Go(func() error {
-			plan.Steps[i] = p.judge(ctx, plan, f, approvals)
-			return ctx.Err()
-		})
-	}
-	return group.Wait()
-}
-
-// judge gives the step of an edge.
-func (p *Promoter) judge(ctx context.Context, plan *Plan, f *resolved, approvals *approvals) *Step {
-	step := &Step{Edge: f.edge, line: f.target}
+// judge gives the step of an edge, by all but approvals.
+func (p *Promoter) judge(ctx context.Context, f *resolved) *Step {
+	edge := f.edge // without the rest of f, so that it goes
+	step := &Step{Edge: &edge, approver: f.approver, line: f.target.Head()}
 	if f.err != nil {
 		step.aside(f.err)
 		return step
@@ -94,57 +81,80 @@ func (p *Promoter) judge(ctx context.Context, plan *Plan, f *resolved, approvals
 	step.Holds, _ = f.target.Holds()
 	if open, ok := f.target.Open(); ok {
 		step.State = Open
-		step.Problem = fmt.Sprintf("the run of %s at %s left its move to %s open", open.Who, open.Time, open.Digest)
+		step.Problem = fmt.Sprintf("the run of %s at %s left its move to %s open", open.Who, open.Time.Format(timeForm), open.Digest)
 		return step
 	}
 	if step.Holds == f.edge.Digest {
 		step.State = Current
 		return step
 	}
-	facts, err := p.facts(ctx, plan, f, approvals)
-	if err != nil {
-		step.aside(err)
-		return step
-	}
-	step.Requirements, step.State = gate.Check(f.channel, facts), Held
-	if gate.Met(step.Requirements) {
-		step.State = Ready
-	}
-	step.Requests = p.wouldAsk(f.edge)
-	return step
-}
-
-// facts gathers what the gate is judged by.
-func (p *Promoter) facts(ctx context.Context, plan *Plan, f *resolved, approvals *approvals) (gate.Facts, error) {
 	facts := gate.Facts{
 		Now: p.now(), Digest: f.edge.Digest, Rollback: f.edge.Rollback, Source: f.source, Target: f.target,
-		Results: map[string]gate.Result{}, Requester: plan.requester, Plan: plan.Hash,
+		Results: map[string]gate.Result{},
 	}
 	for _, t := range f.channel.Gate.Tests {
 		facts.Results[t.Name] = p.Proof.Result(ctx, f.edge.Digest, t)
 	}
-	if a := f.channel.Gate.Approvals; a != nil {
-		given, err := approvals.of(ctx, *a)
-		if err != nil {
-			return gate.Facts{}, err
-		}
-		facts.Approvals = given
-		if f.approver != nil {
-			facts.Approvals = append(facts.Approvals[:len(given):len(given)], *f.approver)
-		}
-	}
-	return facts, nil
+	step.require(gate.Check(f.channel, facts)...)
+	return step
 }
 
-// wouldAsk names the requests that apply makes, for people.
-func (p *Promoter) wouldAsk(e Edge) []string {
-	at := e.Location + "@" + e.Digest
-	var asks []string
-	switch {
-	case e.Source != e.Location:
-		asks = append(asks, "copy "+e.Source+"@"+e.Digest+" to "+e.Location)
-	default:
-		asks = append(asks, "read "+at)
+// require adds requirements, which decide whether the step is ready.
+func (s *Step) require(more ...gate.Requirement) {
+	s.Requirements = append(s.Requirements, more...)
+	s.State = Held
+	if gate.Met(s.Requirements) {
+		s.State = Ready
+	}
+}
+
+// seekConsent adds to the steps what their gates require of approvals. Those by
+// signed statements are of the whole plan, and read once for each set of signers.
+func (p *Promoter) seekConsent(ctx context.Context, plan *Plan, steps []*Step) error {
+	given := map[string][]gate.Approval{}
+	for _, step := range steps {
+		_, ch, err := p.Config.Channel(step.Channel())
+		if err != nil {
+			return err
+		}
+		wants := ch.Gate.Approvals
+		if wants == nil || step.State != Ready && step.State != Held {
+			continue
+		}
+		by := strings.Join(wants.Signers, " ")
+		if _, ok := given[by]; !ok {
+			found, err := p.Proof.Approvals(ctx, plan.Hash, *wants)
+			if err != nil {
+				return fmt.Errorf("read the approvals of plan %s: %w", plan.Hash, err)
+			}
+			given[by] = found
+		}
+		step.require(plan.consent(step, given[by]).Check(*wants))
+	}
+	return nil
+}
+
+func (p *Plan) consent(step *Step, given []gate.Approval) gate.Consent {
+	if step.approver != nil {
+		given = append(slices.Clone(given), *step.approver)
+	}
+	return gate.Consent{Plan: p.Hash, Requester: p.requester, Given: given}
+}
+
+// Explain notes in each step what applying it would ask of registries and stores.
+func (p *Plan) Explain() {
+	for _, step := range p.Steps {
+		if step.State == Ready || step.State == Held {
+			step.Requests = step.asks()
+		}
+	}
+}
+
+// asks names the requests that moving the edge makes, for people.
+func (e Edge) asks() []string {
+	asks := []string{"read " + e.Location + "@" + e.Digest}
+	if e.Source != e.Location {
+		asks[0] = "copy " + e.Source + "@" + e.Digest + " to " + e.Location
 	}
 	asks = append(asks, "look at "+pointerName(e, e.channelPointer()))
 	if e.Version != "" {

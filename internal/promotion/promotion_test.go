@@ -10,6 +10,7 @@ import (
 
 	"slipway.dev/slipway/internal/lease"
 	"slipway.dev/slipway/internal/ledger"
+	"slipway.dev/slipway/internal/store"
 	"slipway.dev/slipway/internal/testkit/registry"
 )
 
@@ -287,4 +288,19 @@ func TestHashCoversWhatMovesAndWhoIsTrusted(t *testing.T) {
 	if other := w.plan(request).Hash; other == hash {
 		t.Error("the hash does not cover the signers' keys")
 	}
+}
+
+// Retention that is deleting a digest, or died at it, keeps it from being promoted.
+func TestCondemnedDigestStays(t *testing.T) {
+	w := newWorld(t, 1)
+	digest := w.push("a0", "x")
+	key := "retention/" + strings.ReplaceAll(w.proxy.Host, ":", "_") + "/a0/now.json"
+	_, err := w.store.Swap(t.Context(), key, store.Absent, []byte(`{"run": "r", "digests": ["`+digest+`"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.promote(Request{Channel: "a0/live", Digest: digest}); err == nil || !strings.Contains(err.Error(), "retention is deleting") {
+		t.Errorf("got %v", err)
+	}
+	w.want("a0/live", "")
 }

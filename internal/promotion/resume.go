@@ -29,7 +29,7 @@ func (r *run) rollForward(ctx context.Context) {
 // judgeAgain judges a step whose channel has changed, for the same digest.
 func (r *run) judgeAgain(ctx context.Context, step *Step) {
 	_, ch, err := r.Config.Channel(step.Channel())
-	f := &resolved{edge: step.Edge, channel: ch}
+	f := &resolved{edge: *step.Edge, channel: ch}
 	if err == nil {
 		f.source, err = r.readLine(ctx, step.Artifact, ch.From)
 	}
@@ -37,9 +37,14 @@ func (r *run) judgeAgain(ctx context.Context, step *Step) {
 		f.target, err = r.readLine(ctx, step.Artifact, ch.Name)
 	}
 	f.err = err
-	*step = *r.judge(ctx, r.plan, f, newApprovals(r.Promoter, r.plan))
+	f.approver = step.approver
+	*step = *r.judge(ctx, f)
 	if step.State == Current {
 		step.State = Moved
+		return
+	}
+	if err := r.seekConsent(ctx, r.plan, []*Step{step}); err != nil {
+		step.aside(err)
 	}
 }
 
@@ -64,12 +69,12 @@ func (r *run) resume(ctx context.Context, full string) error {
 	if open.Train != "" {
 		return r.resumeTrain(ctx, open, plan)
 	}
-	i := slices.IndexFunc(plan.Edges, func(e Edge) bool { return e.Channel() == full })
+	i := slices.IndexFunc(plan.Edges, func(e *Edge) bool { return e.Channel() == full })
 	if i < 0 {
 		return fmt.Errorf("plan %s has no edge to %s", open.Plan, full)
 	}
 	r.say("%s: rolling the move to %s forward, which the run of %s left open", full, open.Digest, open.Who)
-	m, err := r.takeOver(ctx, plan.Edges[i], line)
+	m, err := r.takeOver(ctx, *plan.Edges[i], line)
 	if err != nil {
 		return err
 	}

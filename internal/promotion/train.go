@@ -29,6 +29,9 @@ func (r *run) moveTrain(ctx context.Context) error {
 		err = r.intendAll(ctx, movers)
 	}
 	if err == nil {
+		err = r.spareAll(ctx, movers)
+	}
+	if err == nil {
 		err = r.pointAll(ctx, movers)
 	}
 	if err != nil {
@@ -80,6 +83,17 @@ func (r *run) intendAll(ctx context.Context, movers []*mover) error {
 		if err := m.intend(ctx); err != nil {
 			err = fmt.Errorf("%s: %w", m.edge.Channel(), err)
 			return errors.Join(err, asideAll(ctx, movers[:i], err))
+		}
+	}
+	return nil
+}
+
+// spareAll sees that retention is deleting no member, or sets all aside.
+func (r *run) spareAll(ctx context.Context, movers []*mover) error {
+	for _, m := range movers {
+		if err := m.spared(ctx); err != nil {
+			err = fmt.Errorf("%s: %w", m.edge.Channel(), err)
+			return errors.Join(err, asideAll(ctx, movers, err))
 		}
 	}
 	return nil
@@ -170,7 +184,7 @@ func (r *run) openMembers(ctx context.Context, of ledger.Record, plan Document) 
 			return nil, false, err
 		}
 		if intent, isOpen := line.Open(); isOpen && intent.Run == of.Run {
-			open = append(open, member{e, line})
+			open = append(open, member{*e, line})
 			continue
 		}
 		holds, _ := line.Holds()

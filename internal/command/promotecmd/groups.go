@@ -8,7 +8,7 @@ import (
 
 // Groups are the nouns of promotion.
 func Groups(env cli.Env) []*cobra.Command {
-	return []*cobra.Command{EvidenceGroup(env), PromotionGroup(env), ChannelGroup(env)}
+	return []*cobra.Command{EvidenceGroup(env), PromotionGroup(env), ChannelGroup(env), RetentionGroup(env)}
 }
 
 // Promoter is the job binary: it promotes, audits, and adds evidence. It acts without

@@ -207,6 +207,7 @@ func joinShown(show, work error) error {
 }
 
 func (o *order) show(plan *promotion.Plan) error {
+	plan.Explain()
 	return command.Show(o.env.Stdout, o.form, plan, func(w io.Writer) { printPlan(w, plan) })
 }
 
@@ -235,10 +236,8 @@ func printStep(w io.Writer, step *promotion.Step) {
 	for _, r := range step.Requirements {
 		fmt.Fprintf(w, "  %s %s: %s\n", mark(r.Met), r.Name, r.Why)
 	}
-	if step.State == promotion.Ready || step.State == promotion.Held {
-		for _, ask := range step.Requests {
-			fmt.Fprintf(w, "  would %s\n", ask)
-		}
+	for _, ask := range step.Requests {
+		fmt.Fprintf(w, "  would %s\n", ask)
 	}
 }
 

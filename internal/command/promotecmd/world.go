@@ -77,6 +77,7 @@ func (w *world) promoter(ctx context.Context) (*promotion.Promoter, error) {
 	if err := w.load(ctx); err != nil {
 		return nil, err
 	}
+	promotion.LimitMemory()
 	proofs, err := proof.New(w.store, w.channels.Signers, w.say)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ const (
 )
 
 // impatient gives a registry that is broken up so soon that some edges do not move.
-var impatient = oci.Config{Idle: 150 * time.Millisecond, Deadline: 3 * time.Second, Attempts: 3, Backoff: 5 * time.Millisecond}
+var impatient = oci.Config{Idle: 150 * time.Millisecond, Deadline: 3 * time.Second, Attempts: 2, Backoff: 5 * time.Millisecond}
 
 // TestFaultyRegistries moves images within a registry, and from one to another, while
 // both answer 30 % of what they are asked wrongly. An edge moves or is named; no tag is
@@ -91,10 +91,10 @@ func onward(next []promotion.Request) []promotion.Request {
 	return all
 }
 
-// tryMove applies twice while the registries break, and once more when they do not.
+// tryMove applies thrice while the registries break, and once more when they do not.
 func (f *faulty) tryMove(requests, old, new []promotion.Request) {
 	f.Helper()
-	for range 2 {
+	for range 3 {
 		f.breakAll(faultyShare)
 		plan, took, err := f.apply(requests)
 		f.breakAll(0)
