@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -58,31 +59,53 @@ func asking(reference string) [][]string {
 	}
 }
 
-// attested checks by cosign that evidence about an image is signed by one key, and not
-// by another.
-func attested(image, key, other string) act {
+// attested checks by cosign that a test of an image passed, signed by one key, and that
+// another key did not sign that.
+func attested(test, image, key, other string) act {
 	return func(ctx context.Context, s *stage) error {
-		expanded, err := s.expand(image)
+		args, err := s.expand(
+			"cosign", "verify-attestation", "--type", evidence.PredicateType, "--insecure-ignore-tlog",
+			"--new-bundle-format", "--allow-http-registry", image, "--key")
 		if err != nil {
 			return err
 		}
-		verify := func(key string) ([]string, error) {
-			args := []string{
-				"cosign", "verify-attestation", "--key", key, "--type", evidence.PredicateType,
-				"--insecure-ignore-tlog", "--new-bundle-format", "--allow-http-registry", expanded[0],
-			}
-			_, err := s.run(ctx, args...)
-			return args, err
-		}
-		args, err := verify(key)
-		s.typed(args)
+		s.typed(append(args, key))
+		said, err := s.run(ctx, append(args, key)...)
 		if err != nil {
 			return err
 		}
-		if _, err := verify(other); err == nil || !strings.Contains(err.Error(), "failed to verify signature") {
-			return fmt.Errorf("cosign with %s: got %w, want that it refuses the signature", other, err)
+		if !attestedPass(said, test) {
+			return fmt.Errorf("cosign: no statement says that %s passed:\n%s", test, said)
 		}
-		s.ok(2, "cosign sees that %s signed, and not %s", key, other)
+		_, err = s.run(ctx, append(args, other)...)
+		switch {
+		case err == nil:
+			return fmt.Errorf("cosign accepts %s, which signed nothing", other)
+		case !strings.Contains(err.Error(), "failed to verify signature"):
+			return err
+		}
+		s.ok(2, "cosign reads that %s passed, signed by %s and not by %s", test, key, other)
 		return nil
 	}
+}
+
+// attestedPass says whether an envelope that cosign printed tells of a passed test.
+func attestedPass(envelopes, test string) bool {
+	for line := range strings.Lines(envelopes) {
+		var envelope struct{ Payload []byte }
+		var statement struct {
+			Predicate struct {
+				Result        string
+				Configuration []struct{ Name string }
+			}
+		}
+		if json.Unmarshal([]byte(line), &envelope) != nil || json.Unmarshal(envelope.Payload, &statement) != nil {
+			continue
+		}
+		p := statement.Predicate
+		if p.Result == "PASSED" && len(p.Configuration) == 1 && p.Configuration[0].Name == test {
+			return true
+		}
+	}
+	return false
 }

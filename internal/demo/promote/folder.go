@@ -76,7 +76,7 @@ func (f folder) environment() []string {
 		"CONTAINERS_STORAGE_CONF="+filepath.Join(f.path, storage),
 		"DOCKER_CONFIG="+filepath.Join(f.path, loginOf("ci")),
 		"REGISTRY_AUTH_FILE="+filepath.Join(f.path, loginOf("ci"), "config.json"),
-		"HOME="+f.path, // nobody's settings change what is shown
+		"HOME="+f.path, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", // nobody's settings change what is shown
 	)
 }
 

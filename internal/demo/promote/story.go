@@ -73,7 +73,7 @@ func intoTesting() scene {
 		slices.Concat(boot("1", first), []act{
 			slipway("promotion", "apply", inTesting, "--confirm"),
 			tagged("testing", "1"),
-			attested("$image1", "config/keys/boot.pub", "config/keys/chatops.pub"),
+			attested("boot", "$image1", "config/keys/boot.pub", "config/keys/chatops.pub"),
 		}),
 	}
 }
@@ -179,7 +179,7 @@ func prune() scene {
 			shows("0 set aside", "retention", "apply", "--delete-auth", "login-janitor/config.json", "--confirm"),
 			untagged("$commit3"),
 			tagged("$commit1", "1"), tagged("$commit2", "2"), tagged("v1.0.0", "1"), tagged("v1.1.0", "2"), tagged("stable", "1"),
-			attested("$image1", "config/keys/boot.pub", "config/keys/chatops.pub"),
+			attested("boot", "$image1", "config/keys/boot.pub", "config/keys/chatops.pub"),
 			slipway("channel", "audit"),
 		},
 	}
