@@ -124,7 +124,7 @@ func secondImage() scene {
 			[]act{slipway("promotion", "apply", inTesting, "--confirm")},
 			endToEnd("2"),
 			[]act{shows("hello 2 all [upgraded from: 1]", "channel", "diff", inStable, inTesting)},
-			[]act{fails("unmet approvals: 0 of 2", "promotion", "apply", inStable, "--version", "v1.1.0", "--confirm")},
+			[]act{shows("unmet approvals: 0 of 2", "promotion", "plan", inStable, "--version", "v1.1.0", "--keep")},
 			approve("alice"), approve("bob"),
 			[]act{
 				slipway("promotion", "apply", inStable, "--version", "v1.1.0", "--confirm"),
@@ -137,9 +137,10 @@ func secondImage() scene {
 func rollback() scene {
 	return scene{
 		"It was a mistake: back to image 1",
-		"A rollback is a plan like any other. What :stable leaves is barred from it until somebody lifts that.",
+		"A rollback is a plan like any other. What :stable leaves is barred from it until somebody lifts that,\n" +
+			"and then people have to approve it anew.",
 		slices.Concat(
-			[]act{slipway("channel", "rollback", inStable, "--why", "issue 123")},
+			[]act{slipway("channel", "rollback", inStable, "--why", "issue 123", "--keep")},
 			approve("alice"), approve("bob"),
 			[]act{
 				slipway("channel", "rollback", inStable, "--why", "issue 123", "--confirm"),
@@ -147,7 +148,7 @@ func rollback() scene {
 				fails("unmet barred", "promotion", "apply", inStable, "--version", "v1.1.0", "--confirm"),
 				tagged("stable", "1"),
 				slipway("channel", "lift", inStable, "$digest2", "--why", "the mirror was at fault", "--confirm"),
-				shows(inStable+": ready", "promotion", "plan", inStable, "--version", "v1.1.0"),
+				shows("unmet approvals: 0 of 2", "promotion", "plan", inStable, "--version", "v1.1.0"),
 				slipway("channel", "history", inStable),
 			},
 		),
