@@ -69,10 +69,10 @@ func (f *faulty) try() {
 	f.mustPromote(old...)
 	f.mustPromote(onward(old)...)
 	for _, breakage := range []registry.Breakage{{Share: 0.3}, {Share: 0.6, Match: isOfTag}} {
-		new := f.requests()
-		f.tryMove(breakage, new, old, new)
-		f.tryMove(breakage, onward(new), old, new)
-		old = new
+		next := f.requests()
+		f.tryMove(breakage, next, old, next)
+		f.tryMove(breakage, onward(next), old, next)
+		old = next
 	}
 }
 
@@ -101,7 +101,7 @@ func onward(next []promotion.Request) []promotion.Request {
 }
 
 // tryMove applies thrice while the registries break, and once more when they do not.
-func (f *faulty) tryMove(breakage registry.Breakage, requests, old, new []promotion.Request) {
+func (f *faulty) tryMove(breakage registry.Breakage, requests, before, after []promotion.Request) {
 	f.Helper()
 	for range 3 {
 		f.breakAll(breakage)
@@ -113,13 +113,13 @@ func (f *faulty) tryMove(breakage registry.Breakage, requests, old, new []promot
 		}
 		f.checkNamed(plan, err)
 		for i := range requests {
-			f.checkTag(requests[i].Channel, old[i].Digest, new[i].Digest)
+			f.checkTag(requests[i].Channel, before[i].Digest, after[i].Digest)
 		}
 	}
 	f.mustPromote(requests...)
 	want := map[string]string{}
 	for i, r := range requests {
-		want[r.Channel] = new[i].Digest
+		want[r.Channel] = after[i].Digest
 	}
 	f.want(want)
 }

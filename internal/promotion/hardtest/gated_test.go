@@ -53,12 +53,12 @@ func newGated(t *testing.T) *gated {
 }
 
 // reconfigure changes what the configuration says.
-func (g *gated) reconfigure(old, new string) {
+func (g *gated) reconfigure(from, to string) {
 	g.Helper()
-	if !strings.Contains(g.text, old) {
-		g.Fatalf("the configuration does not say %q", old)
+	if !strings.Contains(g.text, from) {
+		g.Fatalf("the configuration does not say %q", from)
 	}
-	g.text = strings.Replace(g.text, old, new, 1)
+	g.text = strings.Replace(g.text, from, to, 1)
 	g.configure(g.text)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -51,23 +50,6 @@ func TestKilled(t *testing.T) {
 			t.Errorf("no kill fell %s; the points are not spread", p)
 		}
 	}
-}
-
-// phase is how far the promoter had come.
-type phase string
-
-const (
-	beforeIntents phase = "before any intent"
-	openIntents   phase = "with open intents"
-	betweenEdges  phase = "between edges"
-	allDone       phase = "after all was done"
-)
-
-// tally counts over all worlds.
-type tally struct {
-	mu            sync.Mutex
-	kills, rounds int
-	phases        map[phase]int
 }
 
 // killing is the world of promoters that are killed.
@@ -173,41 +155,6 @@ func (k *killing) kill(j job, channel string) {
 		}
 		open = k.count(j)
 	}
-}
-
-// count counts a kill, and says whether it left intents open.
-func (k *killing) count(j job) (open bool) {
-	k.kills++
-	p := k.phase(j)
-	k.all.mu.Lock()
-	defer k.all.mu.Unlock()
-	k.all.kills++
-	k.all.phases[p]++
-	return p == openIntents
-}
-
-// phase is what the lines say of how far the round is.
-func (k *killing) phase(j job) phase {
-	begun, done := 0, 0
-	for _, r := range j.Requests {
-		line := k.line(r.Channel)
-		if _, open := line.Open(); open {
-			return openIntents
-		}
-		if len(line.Records) > k.before[r.Channel] {
-			begun++
-		}
-		if n := len(line.Records); n > k.before[r.Channel] && line.Records[n-1].Kind == ledger.Done {
-			done++
-		}
-	}
-	switch {
-	case begun == 0:
-		return beforeIntents
-	case done == len(j.Requests):
-		return allDone
-	}
-	return betweenEdges
 }
 
 // finish runs the job to its end. On a machine that is busy enough a run cannot keep its

@@ -37,7 +37,7 @@ func story(line ledger.Line) string {
 
 // checkTag checks that a tag is what its ledger says; while a move is open, it may
 // have come about or not.
-func (w *world) checkTag(full, old, new string) {
+func (w *world) checkTag(full, before, after string) {
 	w.Helper()
 	a, ch, err := w.promoter().Config.Channel(full)
 	if err != nil {
@@ -46,7 +46,7 @@ func (w *world) checkTag(full, old, new string) {
 	line, live := w.line(full), w.points(a.At(ch.Name), ch.Name)
 	holds, _ := line.Holds()
 	_, open := line.Open()
-	right := live == holds || open && (live == old || live == new)
+	right := live == holds || open && (live == before || live == after)
 	if !right {
 		w.Errorf("%s points to %s, holds %s by its ledger, open %v:\n%s", full, live, holds, open, story(line))
 	}
