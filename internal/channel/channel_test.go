@@ -97,6 +97,7 @@ func TestParseRefuses(t *testing.T) {
 		{"tag signer for a test", "{name: boot, signers: [ci]", "{name: boot, signers: [people]", "keys for git tags"},
 		{"test signer for tags", "tags: [people]", "tags: [ci]", "need openpgp or ssh"},
 		{"channel's name", "name: next", "name: Next", "no name for a channel"},
+		{"channel named like a version", "name: next", "name: v1.0.0", "would clash"},
 		{"same channel twice", "- name: stable", "- name: testing", "there twice"},
 		{"version", "version: required", "version: yes please", "version is"},
 		{"order", "order: held", "order: any", "order is"},

@@ -21,6 +21,7 @@ func (p *problems) add(format string, args ...any) {
 
 var (
 	channelName  = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
+	otherTags    = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+$|^[0-9a-f]{40}$|^sha256-`)
 	artifactName = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
 )
 
@@ -69,6 +70,9 @@ func (c *Config) checkChannels(p *problems, list string) {
 	entries := 0
 	for _, ch := range channels {
 		at := "channels " + list + ": " + ch.Name
+		if otherTags.MatchString(ch.Name) {
+			p.add("channels %s: %s would clash with the tags of versions, commits or signatures", list, ch.Name)
+		}
 		if !channelName.MatchString(ch.Name) {
 			p.add("%s: %q is no name for a channel, which is also a tag: lower-case letters, digits and - . _ between them", "channels "+list, ch.Name)
 		}

@@ -19,7 +19,7 @@ import (
 
 func releaseGroup(env cli.Env) *cobra.Command {
 	return cli.Group("release", "Releases: make one of a commit, list them, show one, download its artifacts",
-		releaseCreate(env, "create"), releaseList(env), releaseShow(env), releaseDownload(env))
+		releaseCreate(env, "create"), releaseList(env), releaseShow(env), releaseDigest(env), releaseDownload(env))
 }
 
 // shelf is where a repository's releases are kept.
@@ -142,6 +142,37 @@ func printRelease(w io.Writer, rel release.Release) {
 			fmt.Fprintf(w, "%s\tnote: %s\n", t.Name, note)
 		}
 	}
+}
+
+func releaseDigest(env cli.Env) *cobra.Command {
+	var (
+		at     shelf
+		wanted string
+	)
+	c := &cobra.Command{
+		Use: "digest", Short: "Print the digest by which channels name a release", Args: cli.NoArgs,
+		Long: `Print the digest by which channels name a release.
+
+It is that of the release's document, which names every artifact by digest. The
+document is put beside the artifacts as a blob if it is not there yet, so that
+slipway promotion finds it.`,
+		Example: `  slipway promotion apply hello-guest/staging@$(slipway release digest \
+    --store gs://BUCKET --repo https://github.com/ORG/NAME --version 20261121.00) --store gs://BUCKET --confirm`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			records, rel, err := at.find(c.Context(), wanted)
+			if err != nil {
+				return err
+			}
+			digest, err := records.PutDocument(c.Context(), rel.Version)
+			if err == nil {
+				fmt.Fprintln(env.Stdout, digest)
+			}
+			return err
+		},
+	}
+	at.addFlags(c.Flags())
+	c.Flags().StringVar(&wanted, "version", "", "the release's version")
+	return c
 }
 
 func releaseDownload(env cli.Env) *cobra.Command {

@@ -41,6 +41,7 @@ type Result struct {
 // Approval is one person's yes to a plan.
 type Approval struct {
 	Who string
+	At  time.Time
 	Key string // of the statement in the store, or the signed tag
 }
 
@@ -136,6 +137,7 @@ type Consent struct {
 	Plan      string // its hash
 	Requester string // whose own approval does not count
 	Given     []Approval
+	Spent     time.Time // when the channel last came to hold the digest: what was said before that was for then
 }
 
 // Check judges whether enough people approve.
@@ -144,7 +146,8 @@ func (c Consent) Check(a channel.Approvals) Requirement {
 	var who []string
 	for _, approval := range c.Given {
 		name := strings.ToLower(approval.Who)
-		if name != strings.ToLower(c.Requester) && !slices.Contains(who, name) {
+		spent := !c.Spent.IsZero() && !approval.At.After(c.Spent)
+		if !spent && name != strings.ToLower(c.Requester) && !slices.Contains(who, name) {
 			who = append(who, name)
 			r.Keys = append(r.Keys, approval.Key)
 		}

@@ -155,7 +155,7 @@ func TestDisk(t *testing.T) {
 
 func TestConsent(t *testing.T) {
 	two := channel.Approvals{Count: 2}
-	ann, bob := Approval{"ann", "approvals/1"}, Approval{"bob", "approvals/2"}
+	ann, bob := Approval{"ann", now, "approvals/1"}, Approval{"bob", now, "approvals/2"}
 	for _, tt := range []struct {
 		name    string
 		consent Consent
@@ -163,8 +163,10 @@ func TestConsent(t *testing.T) {
 	}{
 		{"two people", Consent{Given: []Approval{ann, bob}}, true},
 		{"one", Consent{Given: []Approval{ann}}, false},
-		{"the same person twice", Consent{Given: []Approval{ann, {"ANN", "approvals/3"}}}, false},
+		{"the same person twice", Consent{Given: []Approval{ann, {"ANN", now, "approvals/3"}}}, false},
 		{"the requester", Consent{Given: []Approval{ann, bob}, Requester: "Bob"}, false},
+		{"spent on an earlier move of the digest", Consent{Given: []Approval{ann, bob}, Spent: now}, false},
+		{"said again since", Consent{Given: []Approval{ann, bob}, Spent: now.Add(-time.Second)}, true},
 		{"another requester", Consent{Given: []Approval{ann, bob}, Requester: "cid"}, true},
 	} {
 		if r := tt.consent.Check(two); r.Met != tt.want || r.Why == "" {

@@ -126,7 +126,8 @@ func whatMoved(want, live string) string {
 	return "it was moved from outside"
 }
 
-// Restore points a channel back to what its ledger says, and records that.
+// Restore points a channel, and the versions that it gave, back to what its ledger
+// says, and records that.
 func (p *Promoter) Restore(ctx context.Context, full, why string) error {
 	a, ch, err := p.Config.Channel(full)
 	if err != nil {
@@ -136,41 +137,57 @@ func (p *Promoter) Restore(ctx context.Context, full, why string) error {
 	if err != nil {
 		return err
 	}
-	holds, _ := line.Holds()
-	if holds == "" {
+	e := channelOf(a, ch)
+	if e.Digest, _ = line.Holds(); e.Digest == "" {
 		return fmt.Errorf("%s never held anything, so there is nothing to restore", full)
 	}
-	e := channelOf(a, ch)
-	e.Digest = holds
-	return p.restore(ctx, e, line, why)
-}
-
-func (p *Promoter) restore(ctx context.Context, e Edge, line ledger.Line, why string) error {
-	at, err := p.place(ctx, e)
-	if err != nil {
+	findings, err := p.compare(ctx, line, e)
+	if err != nil || len(findings) == 0 {
 		return err
 	}
-	live, err := at.look(ctx, e.channelPointer())
-	if err != nil || live == e.Digest {
-		return err
-	}
-	plan := &Plan{why: fmt.Sprintf("restore from %s: %s", orNothing(live), why)}
+	plan := &Plan{why: "restore: " + why}
 	if plan.Document, err = document(p.Config, "", []*Step{{Edge: &e}}); err == nil {
 		plan.Hash, err = plan.Document.Hash()
 	}
 	if err != nil {
 		return err
 	}
-	return p.withRun(ctx, plan, func(r *run) error {
-		m := &mover{run: r, edge: e, line: line, place: at, had: live}
-		if err := at.bring(ctx); err != nil {
-			return err
+	return p.withRun(ctx, plan, func(r *run) error { return r.restore(ctx, e, line) })
+}
+
+// restore writes the intent to hold what the channel holds, and moves every pointer
+// that is elsewhere.
+func (r *run) restore(ctx context.Context, e Edge, line ledger.Line) error {
+	m := &mover{run: r, edge: e, line: line}
+	if err := m.intend(ctx); err != nil {
+		return err
+	}
+	for _, x := range expected(line, e) {
+		if err := r.pointBack(ctx, e, x); err != nil {
+			return m.aside(ctx, err)
 		}
-		if err := m.intend(ctx); err != nil {
-			return err
-		}
-		return m.carry(ctx)
-	})
+	}
+	return m.done(ctx)
+}
+
+func (r *run) pointBack(ctx context.Context, e Edge, x expectation) error {
+	e.Digest = x.digest
+	at, err := r.place(ctx, e)
+	if err != nil {
+		return err
+	}
+	have, err := at.look(ctx, x.pointer)
+	if err != nil || have == x.digest {
+		return err
+	}
+	if err := at.bring(ctx); err != nil {
+		return err
+	}
+	if err := r.lease.Check(); err != nil {
+		return err
+	}
+	r.say("%s: back from %s to %s", pointerName(e, x.pointer), orNothing(have), x.digest)
+	return at.point(ctx, x.pointer, move{had: have})
 }
 
 // Lift lets a digest back that a rollback barred.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"slipway.dev/slipway/internal/channel"
 	"slipway.dev/slipway/internal/gate"
@@ -123,6 +124,7 @@ type Step struct {
 
 	err      error          // Problem's
 	approver *gate.Approval // who signed the tag that the digest came from
+	spent    time.Time      // when the channel last came to hold the digest
 	line     ledger.Line    // its head
 }
 

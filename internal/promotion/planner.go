@@ -63,11 +63,13 @@ func (p *Promoter) judgeAll(ctx context.Context, requests []Request, onlyNew boo
 	return slices.DeleteFunc(steps, func(s *Step) bool { return s == nil }), err
 }
 
-// isIdle says that the channel holds what it would take, or that there is nothing yet.
+// isIdle says that the channel holds what it would take, that there is nothing yet, or
+// that what there is may not come back.
 func (f *resolved) isIdle() bool {
 	holds, _ := f.target.Holds()
 	_, open := f.target.Open()
-	return !open && (f.edge.Digest == holds || errors.Is(f.err, errNothing))
+	_, barred := f.target.Barred(f.edge.Digest)
+	return !open && (f.edge.Digest == holds || barred || errors.Is(f.err, errNothing))
 }
 
 // judge gives the step of an edge, by all but approvals.
@@ -87,6 +89,11 @@ func (p *Promoter) judge(ctx context.Context, f *resolved) *Step {
 	if step.Holds == f.edge.Digest {
 		step.State = Current
 		return step
+	}
+	for _, stay := range f.target.Stays() {
+		if stay.Done.Digest == f.edge.Digest {
+			step.spent = stay.Done.Time
+		}
 	}
 	facts := gate.Facts{
 		Now: p.now(), Digest: f.edge.Digest, Rollback: f.edge.Rollback, Source: f.source, Target: f.target,
@@ -138,7 +145,7 @@ func (p *Plan) consent(step *Step, given []gate.Approval) gate.Consent {
 	if step.approver != nil {
 		given = append(slices.Clone(given), *step.approver)
 	}
-	return gate.Consent{Plan: p.Hash, Requester: p.requester, Given: given}
+	return gate.Consent{Plan: p.Hash, Requester: p.requester, Given: given, Spent: step.spent}
 }
 
 // Explain notes in each step what applying it would ask of registries and stores.

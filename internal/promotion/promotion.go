@@ -45,6 +45,8 @@ type Tag struct {
 	Object   string // hash of the tag itself
 	Approver string
 	Version  string // vX.Y.Z
+	Test     bool   // it is vX.Y.Z-test
+	Signed   time.Time
 }
 
 // Promoter plans and applies. All fields but those with a default are needed.

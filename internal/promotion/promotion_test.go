@@ -10,6 +10,7 @@ import (
 
 	"slipway.dev/slipway/internal/lease"
 	"slipway.dev/slipway/internal/ledger"
+	"slipway.dev/slipway/internal/oci"
 	"slipway.dev/slipway/internal/store"
 	"slipway.dev/slipway/internal/testkit/registry"
 )
@@ -202,15 +203,51 @@ func TestVersionNeverMoves(t *testing.T) {
 	w.want("os/stable", second)
 }
 
+// A version that was moved by hand is found, and put back with its channel.
+func TestRestoreVersion(t *testing.T) {
+	w := newWorld(t, 0)
+	digest, other := w.push("os", "1"), w.push("os", "2")
+	w.mustPromote(Request{Channel: "os/next", Digest: digest})
+	w.mustPromote(Request{Channel: "os/testing"})
+	w.mustPromote(Request{Channel: "os/stable", Version: "v1.0.0"})
+	prod := w.other.Host + "/prod/os"
+	client := oci.New(oci.Config{})
+	m, err := client.Manifest(t.Context(), w.proxy.Host+"/os", other)
+	if err == nil {
+		err = client.Copy(t.Context(), w.proxy.Host+"/os", prod, other)
+	}
+	if err == nil {
+		err = client.Tag(t.Context(), prod, "v1.0.0", m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := w.Audit(t.Context(), w.Config.All())
+	if err != nil || len(findings) != 1 || !strings.HasSuffix(findings[0].Pointer, ":v1.0.0") {
+		t.Errorf("audit: %v, %+v", err, findings)
+	}
+	if err := w.Restore(t.Context(), "os/stable", "moved by hand"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.points(prod + ":v1.0.0"); got != digest {
+		t.Errorf("the version points to %s", got)
+	}
+	w.want("os/stable", digest)
+}
+
 func TestSignedTagNamesTheImageOfItsCommit(t *testing.T) {
 	w := newWorld(t, 0)
 	commit := strings.Repeat("ab", 20)
 	tagged := w.push("os", commit)
 	w.mustPromote(Request{Channel: "os/next", Digest: tagged})
 	w.mustPromote(Request{Channel: "os/next", Digest: w.push("os", "today")})
-	w.proof.approvers, w.proof.tag = nil, Tag{Commit: commit, Object: "ffff", Approver: "ann", Version: "v1.0.0"}
+	w.proof.approvers, w.proof.tag = nil, Tag{Commit: commit, Object: "ffff", Approver: "ann", Version: "v1.0.0", Test: true, Signed: time.Now()}
 	w.mustPromote(Request{Channel: "os/testing", Tag: "v1.0.0-test", Repository: "here"})
 	w.want("os/testing", tagged)
+	w.proof.tag.Test = false
+	if err := w.promote(Request{Channel: "os/testing", Tag: "v1.0.0", Repository: "here"}); err == nil || !strings.Contains(err.Error(), "another channel") {
+		t.Errorf("a version's tag for a channel without versions: got %v", err)
+	}
 	if err := w.promote(Request{Channel: "os/stable", Tag: "v1.0.0", Repository: "here"}); err == nil || !strings.Contains(err.Error(), "takes no signed tags") {
 		t.Errorf("a gate without tags: got %v", err)
 	}
@@ -288,6 +325,29 @@ func TestHashCoversWhatMovesAndWhoIsTrusted(t *testing.T) {
 	if other := w.plan(request).Hash; other == hash {
 		t.Error("the hash does not cover the signers' keys")
 	}
+}
+
+// What people approved was for one move. After a rollback they are asked again.
+func TestApprovalIsSpent(t *testing.T) {
+	w := newWorld(t, 0)
+	first, second := w.push("os", "1"), w.push("os", "2")
+	w.proof.at = time.Now()
+	for _, digest := range []string{first, second} {
+		w.mustPromote(Request{Channel: "os/next", Digest: digest})
+		w.mustPromote(Request{Channel: "os/testing"})
+	}
+	w.proof.at = time.Now()
+	w.mustPromote(Request{Channel: "os/testing", Rollback: true})
+	if err := w.Lift(t.Context(), "os/testing", second, "it was the mirror"); err != nil {
+		t.Fatal(err)
+	}
+	w.proof.at = time.Now().Add(-time.Hour)
+	if err := w.promote(Request{Channel: "os/testing"}); err == nil || !strings.Contains(err.Error(), "0 of 1") {
+		t.Errorf("with the old approval: got %v", err)
+	}
+	w.proof.at = time.Now()
+	w.mustPromote(Request{Channel: "os/testing"})
+	w.want("os/testing", second)
 }
 
 // Retention that is deleting a digest, or died at it, keeps it from being promoted.

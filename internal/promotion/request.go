@@ -143,11 +143,14 @@ func (p *Promoter) resolveTag(ctx context.Context, r Request, out *resolved) err
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Channel, err)
 	}
+	if tag.Test == (out.channel.Version != "") {
+		return fmt.Errorf("%s: tag %s is for another channel: vX.Y.Z is for one that requires a version, vX.Y.Z-test for one that does not", r.Channel, r.Tag)
+	}
 	out.edge.Digest, err = p.Registry.Resolve(ctx, out.edge.Source, tag.Commit)
 	if err != nil {
 		return fmt.Errorf("%s: find the image of commit %s, which tag %s names: %w", r.Channel, tag.Commit, r.Tag, err)
 	}
-	out.approver = &gate.Approval{Who: tag.Approver, Key: "tag " + r.Tag + " " + tag.Object}
+	out.approver = &gate.Approval{Who: tag.Approver, At: tag.Signed, Key: "tag " + r.Tag + " " + tag.Object}
 	if out.channel.Version != "" {
 		out.edge.Version = tag.Version
 	}

@@ -37,6 +37,7 @@ type fakeProof struct {
 	mu        sync.Mutex
 	failed    map[string]bool // by digest
 	approvers []string
+	at        time.Time // when they approved; zero is now
 	tag       Tag
 }
 
@@ -47,8 +48,12 @@ func (p *fakeProof) Result(_ context.Context, digest string, _ channel.Test) gat
 }
 
 func (p *fakeProof) Approvals(context.Context, string, channel.Approvals) (given []gate.Approval, err error) {
+	at := p.at
+	if at.IsZero() {
+		at = time.Now()
+	}
 	for _, who := range p.approvers {
-		given = append(given, gate.Approval{Who: who, Key: "approvals/" + who})
+		given = append(given, gate.Approval{Who: who, At: at, Key: "approvals/" + who})
 	}
 	return given, nil
 }

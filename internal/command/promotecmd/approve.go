@@ -2,18 +2,24 @@ package promotecmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/spf13/cobra"
 
+	"slipway.dev/slipway/internal/channel"
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/evidence/approval"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/signing"
+	"slipway.dev/slipway/internal/store"
 )
 
 func promotionApprove(env cli.Env) *cobra.Command {
@@ -43,6 +49,9 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 				return fmt.Errorf("read the signing key %s: %w", key, err)
 			}
 			a.Plan, a.At = args[0], time.Now().UTC().Truncate(time.Second)
+			if err := w.checkApproval(c.Context(), a.Plan, signer); err != nil {
+				return err
+			}
 			filed, err := approval.Add(c.Context(), w.store, signer, a)
 			if err == nil {
 				fmt.Fprintln(env.Stdout, filed)
@@ -57,6 +66,58 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 	return c
 }
 
+// checkApproval sees that there is such a plan, and that somebody would heed the key.
+func (w *world) checkApproval(ctx context.Context, hash string, signer dsse.SignerVerifier) error {
+	plan, err := promotion.ReadPlan(ctx, w.store, hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w; `slipway promotion plan --keep` puts a plan there", err)
+	}
+	if err != nil {
+		return err
+	}
+	mine, err := signing.KeyID(signer.Public())
+	if err != nil {
+		return err
+	}
+	for _, ch := range plan.Gates {
+		keys, err := w.approvalKeys(ch.Gate)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if id, err := signing.KeyID(key.Public()); err == nil && id == mine {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no gate of plan %s accepts approvals that this key signs; %s names the signers", hash, w.config)
+}
+
+// approvalKeys are those whose approvals open the gate.
+func (w *world) approvalKeys(g channel.Gate) ([]signing.Verifier, error) {
+	if g.Approvals == nil {
+		return nil, nil
+	}
+	return w.verifiers(g.Approvals.Signers)
+}
+
+// verifiers are the keys of signers that sign statements.
+func (w *world) verifiers(names []string) ([]signing.Verifier, error) {
+	var keys []signing.Verifier
+	for _, name := range names {
+		s := w.channels.Signers[name]
+		if s.SignsTags() {
+			continue
+		}
+		key, err := signing.ParsePublic(s.Data)
+		if err != nil {
+			return nil, fmt.Errorf("signer %s: %w", name, err)
+		}
+		keys = append(keys, signing.Verifier{Verifier: key, Name: name, NotAfter: s.Until})
+	}
+	return keys, nil
+}
+
 // kept is a plan of the store, and its approvals by any signer of the configuration.
 type kept struct {
 	Hash      string              `json:"hash"`
@@ -69,16 +130,9 @@ func (w *world) keptPlan(ctx context.Context, hash string) (any, func(io.Writer)
 	if err != nil {
 		return nil, nil, err
 	}
-	var keys []signing.Verifier
-	for name, s := range w.channels.Signers {
-		if s.SignsTags() {
-			continue
-		}
-		key, err := signing.ParsePublic(s.Data)
-		if err != nil {
-			return nil, nil, fmt.Errorf("signer %s: %w", name, err)
-		}
-		keys = append(keys, signing.Verifier{Verifier: key, Name: name, NotAfter: s.Until})
+	keys, err := w.verifiers(slices.Sorted(maps.Keys(w.channels.Signers)))
+	if err != nil {
+		return nil, nil, err
 	}
 	approvals, notes, err := approval.List(ctx, w.store, hash, keys)
 	for _, note := range notes {

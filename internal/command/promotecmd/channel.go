@@ -82,7 +82,12 @@ func stand(line ledger.Line, a channel.Artifact, ch channel.Channel, err error) 
 	}
 	if stays := line.Stays(); len(stays) > 0 {
 		last := stays[len(stays)-1]
-		s.Digest, s.Version, s.Since, s.Who = last.Done.Digest, last.Intent.Version, &last.Done.Time, last.Intent.Who
+		s.Digest, s.Since, s.Who = last.Done.Digest, &last.Done.Time, last.Intent.Who
+		for _, stay := range stays { // a rollback goes back to a version without naming it
+			if stay.Done.Digest == s.Digest && stay.Intent.Version != "" {
+				s.Version = stay.Intent.Version
+			}
+		}
 	}
 	if open, ok := line.Open(); ok {
 		s.Open = open.Digest
@@ -202,15 +207,16 @@ func distinctChannels(findings []promotion.Finding) int {
 func channelRollback(env cli.Env, job bool) *cobra.Command {
 	o := &order{world: newWorld(env)}
 	var to string
-	var confirm bool
+	var confirm, keep bool
 	c := &cobra.Command{
 		Use: "rollback CHANNEL", Short: "Point a channel back to what it held before, and bar what it holds now", Args: oneArg("a channel"),
 		Long: `Point a channel back to what it held before, and bar what it holds now.
 
 It is a plan like any other: the digest's tests must still stand, though they may be
 old, and the gate's approvals are for this plan's hash. Freezes and soak times do not
-stop it. The digest that the channel leaves is barred from it, and from the channels
-after it, until slipway channel lift.`,
+stop it. The digest that the channel leaves is barred from it, and from the channel
+that takes from it, until slipway channel lift. --keep puts the plan into the store,
+where approvers find it.`,
 		Example: `  slipway channel rollback hello-os/stable --why "issue 123" --store gs://BUCKET --confirm
   slipway channel rollback hello-os/stable --to sha256:0123... --store gs://BUCKET --confirm`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -222,6 +228,9 @@ after it, until slipway channel lift.`,
 				Requests:  []promotion.Request{{Channel: args[0], Rollback: true, Digest: to}},
 				Requester: o.requester, Why: o.why,
 			})
+			if err == nil && keep {
+				err = p.Keep(c.Context(), plan)
+			}
 			if err != nil {
 				return misused(err)
 			}
@@ -236,6 +245,7 @@ after it, until slipway channel lift.`,
 	o.world.addFlags(c.Flags())
 	o.addWho(c.Flags())
 	command.FormFlag(c.Flags(), &o.form)
+	c.Flags().BoolVar(&keep, "keep", false, "put the plan into the store, for approvers")
 	c.Flags().StringVar(&to, "to", "", "the digest to go back to (default: what the channel held before)")
 	c.Flags().StringVar(&o.why, "why", "", "the reason, for the ledger")
 	c.Flags().StringVar(&o.requester, "requester", "", "who asks for it; their own approval does not count")
@@ -260,12 +270,23 @@ func channelLift(env cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !confirm {
-				fmt.Fprintf(env.Stdout, "would let %s back into %s\n", args[1], args[0])
-				w.say("nothing was changed; the same with --confirm does it")
-				return nil
+			if _, _, err := w.known(args[0]); err != nil {
+				return err
 			}
-			return p.Lift(c.Context(), args[0], args[1], why)
+			if confirm {
+				return p.Lift(c.Context(), args[0], args[1], why)
+			}
+			line, err := ledger.Read(c.Context(), w.store, args[0])
+			if err != nil {
+				return err
+			}
+			by, barred := line.Barred(args[1])
+			if !barred {
+				return fmt.Errorf("%s is not barred from %s", args[1], args[0])
+			}
+			fmt.Fprintf(env.Stdout, "would let %s back into %s, from which %s rolled it back: %s\n", args[1], args[0], by.Who, by.Why)
+			w.say("nothing was changed; the same with --confirm does it")
+			return nil
 		},
 	}
 	w.addFlags(c.Flags())
@@ -285,6 +306,9 @@ func channelRestore(env cli.Env) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := w.promoter(c.Context())
 			if err != nil {
+				return err
+			}
+			if _, _, err := w.known(args[0]); err != nil {
 				return err
 			}
 			if !confirm {

@@ -46,7 +46,7 @@ They are ECDSA P-256, in PEM. Files that exist are never overwritten. With
 				return fmt.Errorf("make keys: %w", err)
 			}
 			return command.Show(env.Stdout, format, made, func(w io.Writer) {
-				fmt.Fprintf(w, "%s\tprivate; keep it where only the signing job reads it\n%s\tpublic; config/channels.yaml names it\nkey\t%s\n", made.Private, made.Public, made.ID)
+				fmt.Fprintf(w, "%s\tprivate; keep it where only the signing job reads it\n%s\tpublic; name it under signers in channels.yaml\nkey\t%s\n", made.Private, made.Public, made.ID)
 			})
 		},
 	}

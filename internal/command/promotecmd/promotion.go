@@ -20,7 +20,7 @@ import (
 // PromotionGroup is `slipway promotion`.
 func PromotionGroup(env cli.Env) *cobra.Command {
 	return cli.Group("promotion", "Move digests between channels, on evidence and approval",
-		promotionPlan(env), promotionApply(env, false), promotionResume(env), promotionApprove(env), promotionShow(env))
+		promotionPlan(env), promotionApply(env, false), promotionResume(env, false), promotionApprove(env), promotionShow(env))
 }
 
 // order is what a person or a job wants promoted.
@@ -114,6 +114,9 @@ func (o *order) request(name, digest string) (promotion.Request, error) {
 	_, ch, err := o.known(name)
 	if err != nil {
 		return r, err
+	}
+	if o.tag != "" && o.version != "" {
+		return r, cli.Misuse("--tag has the version; leave out --version")
 	}
 	if o.tag != "" && o.repo == "" {
 		return r, cli.Misuse("--tag needs --repo, the repository that it is in")
@@ -248,7 +251,8 @@ func mark(met bool) string {
 	return "unmet"
 }
 
-func promotionResume(env cli.Env) *cobra.Command {
+// promotionResume acts with --confirm, or, as a job binary, at once.
+func promotionResume(env cli.Env, job bool) *cobra.Command {
 	w := newWorld(env)
 	var confirm, giveUp bool
 	var why string
@@ -280,7 +284,7 @@ then shows pointers that had moved already, and channel restore puts them back.`
 			case len(channels) == 0:
 				w.say("nothing is open")
 				return nil
-			case !confirm:
+			case !confirm && !job:
 				w.say("nothing was changed; the same with --confirm does it")
 				return nil
 			case giveUp:
@@ -291,7 +295,9 @@ then shows pointers that had moved already, and channel restore puts them back.`
 	}
 	w.addFlags(c.Flags())
 	w.addWho(c.Flags())
-	c.Flags().BoolVar(&confirm, "confirm", false, "act; without it the open channels are listed")
+	if !job {
+		c.Flags().BoolVar(&confirm, "confirm", false, "act; without it the open channels are listed")
+	}
 	c.Flags().BoolVar(&giveUp, "give-up", false, "write that the moves came to nothing instead")
 	c.Flags().StringVar(&why, "why", "", "the reason, for the ledger")
 	return c

@@ -98,14 +98,14 @@ func (p *Store) Approvals(ctx context.Context, plan string, a channel.Approvals)
 	}
 	given := make([]gate.Approval, len(found))
 	for i, f := range found {
-		given[i] = gate.Approval{Who: f.Approver, Key: f.Key}
+		given[i] = gate.Approval{Who: f.Approver, At: f.At, Key: f.Key}
 	}
 	return given, nil
 }
 
 // Tag fetches a tag, and verifies that one of the signers signed it.
 func (p *Store) Tag(ctx context.Context, repository, name string, signers []string) (promotion.Tag, error) {
-	version, _, err := tagsign.ParseName(name)
+	version, test, err := tagsign.ParseName(name)
 	if err != nil {
 		return promotion.Tag{}, err
 	}
@@ -121,5 +121,7 @@ func (p *Store) Tag(ctx context.Context, repository, name string, signers []stri
 	if err != nil {
 		return promotion.Tag{}, err
 	}
-	return promotion.Tag{Commit: tag.Commit, Object: hash, Approver: tag.Approver, Version: version}, nil
+	return promotion.Tag{
+		Commit: tag.Commit, Object: hash, Approver: tag.Approver, Version: version, Test: test, Signed: tag.Signed,
+	}, nil
 }
