@@ -65,7 +65,7 @@ func (s *stage) install(ctx context.Context, names ...string) (err error) {
 	defer cancel()
 	say := func(message string) { fmt.Fprintln(s.env.Stderr, message) }
 	for _, name := range names {
-		stop := progress.Watch(10*time.Second, "building "+name+", which takes up to four minutes the first time", say)
+		stop := progress.Watch(10*time.Second, "building "+name+", which takes minutes the first time", say)
 		s.programs[name], err = tools.Install(ctx, name)
 		stop()
 		if err != nil {
