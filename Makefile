@@ -23,6 +23,7 @@ demo-promote: setup ## promote two images on evidence and approval, and see what
 test: setup ## all tests that must pass before a merge
 	$(GO) vet ./...
 	$(GO) test -timeout 60m -run TestInstall ./internal/store/storetest/server
+	$(GO) test -timeout 60m -run TestKinds ./internal/testkit/registry
 	$(GO) test -timeout 20m ./...
 	$(GO) run ./internal/fuzz --time 2s
 
@@ -35,6 +36,9 @@ e2e-images: setup ## build every job image twice, in two places, and compare
 e2e-kubernetes: ## run jobs on a real Kubernetes node, which is compiled the first time (ten minutes)
 	@$(GO) run ./internal/setup --kubernetes
 	SLIPWAY_E2E=kubernetes $(GO) test -p 1 -count=1 -timeout 60m -run '^(TestKubernetes|TestNodeRunsAPod)$$' ./internal/testkit/cluster ./prow/local
+
+e2e-promotion: setup ## other people's tools read what promotion writes, and more rounds of faults; compiles cosign the first time (three minutes)
+	SLIPWAY_E2E=promotion $(GO) test -p 1 -count=1 -timeout 60m ./internal/testkit/tools ./internal/command/promotecmd ./internal/oci ./internal/demo/promote
 
 fuzz: ## every fuzz target for a minute each
 	$(GO) run ./internal/fuzz --time 1m
@@ -52,4 +56,4 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
-.PHONY: help build setup demo demo-promote test e2e-docs e2e-images e2e-kubernetes fuzz bench lint docs clean
+.PHONY: help build setup demo demo-promote test e2e-docs e2e-images e2e-kubernetes e2e-promotion fuzz bench lint docs clean

@@ -110,20 +110,21 @@ func (w *world) mustMove(o Order) {
 	}
 }
 
-// wantTogether checks that all channels hold the old digests, or all the new ones.
-func (w *world) wantTogether(old, new Order) {
+// wantTogether checks that all channels hold the digests from before, or all those from
+// after.
+func (w *world) wantTogether(before, after Order) {
 	w.Helper()
 	moved := 0
-	for i, r := range new.Requests {
+	for i, r := range after.Requests {
 		switch w.points(w.proxy.Host + "/" + fmt.Sprintf("a%d", i) + ":live") {
 		case r.Digest:
 			moved++
-		case old.Requests[i].Digest:
+		case before.Requests[i].Digest:
 		default:
 			w.Errorf("%s points to neither", r.Channel)
 		}
 	}
-	if moved != 0 && moved != len(new.Requests) {
-		w.Errorf("%d of %d members moved", moved, len(new.Requests))
+	if moved != 0 && moved != len(after.Requests) {
+		w.Errorf("%d of %d members moved", moved, len(after.Requests))
 	}
 }
