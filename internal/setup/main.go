@@ -40,6 +40,8 @@ var tools = []struct{ program, pkg string }{
 	{"iptables", "iptables"},
 	{"skopeo", "skopeo"},
 	{"docker-registry", "docker-registry"},
+	{"gpg", "gnupg"},
+	{"ssh-keygen", "openssh-client"},
 	{"flake8", "flake8"},
 	{"pytest-3", "python3-pytest"},
 }
