@@ -46,6 +46,9 @@ func (c *Client) referrers(ctx context.Context, repository, digest string) (foun
 
 // referrers asks the registry's API and, if it has none, the fallback tag.
 func (s *session) referrers(ctx context.Context, digest string) (found referrers, err error) {
+	if s.lacksReferrers.Load() {
+		return s.listed(ctx, digest)
+	}
 	found.api = true
 	for next := "referrers/" + digest; next != ""; {
 		response, err := s.send(ctx, request{
@@ -56,8 +59,10 @@ func (s *session) referrers(ctx context.Context, digest string) (found referrers
 		}
 		if response.StatusCode != http.StatusOK || mediaType(response.Header) != string(types.OCIImageIndex) {
 			discard(response)
-			index, err := s.fallback(ctx, digest)
-			return referrers{list: index.Manifests}, err
+			if isUnknownPage(response) {
+				s.lacksReferrers.Store(true)
+			}
+			return s.listed(ctx, digest)
 		}
 		raw, err := read(response)
 		if err != nil {
@@ -73,6 +78,20 @@ func (s *session) referrers(ctx context.Context, digest string) (found referrers
 		}
 	}
 	return found, nil
+}
+
+// isUnknownPage says whether the registry itself, and nothing that stands before it,
+// knows no such page, whatever the repository. One that has the API may answer 404 as
+// well, in JSON, of a repository that is not there yet.
+func isUnknownPage(response *http.Response) bool {
+	return response.StatusCode == http.StatusNotFound && mediaType(response.Header) == "text/plain" &&
+		response.Header.Get("Docker-Distribution-Api-Version") != ""
+}
+
+// listed are the referrers that the fallback tag lists.
+func (s *session) listed(ctx context.Context, digest string) (referrers, error) {
+	index, err := s.fallback(ctx, digest)
+	return referrers{list: index.Manifests}, err
 }
 
 // fallbackTag names the index of a manifest's referrers in registries without the

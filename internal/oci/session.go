@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -16,6 +17,8 @@ type session struct {
 	repository name.Repository
 	base       string // URL of the repository, with a / at its end
 	client     *http.Client
+
+	lacksReferrers atomic.Bool // the registry said that it has no referrers API
 }
 
 // access is what a session may do.
