@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,7 @@ type fleet struct {
 func BenchmarkPromotion(b *testing.B) {
 	need.Tool(b, "skopeo", "skopeo")
 	crane := tools.Crane(b)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the command does
 	var ours, bare, skopeo, cranes []time.Duration
 	var requests, reads float64
 	for b.Loop() {

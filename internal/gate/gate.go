@@ -137,6 +137,7 @@ type Consent struct {
 	Plan      string // its hash
 	Requester string // whose own approval does not count
 	Given     []Approval
+	Notes     []string  // statements that did not count, and why
 	Spent     time.Time // when the channel last came to hold the digest: what was said before that was for then
 }
 
@@ -158,7 +159,7 @@ func (c Consent) Check(a channel.Approvals) Requirement {
 		r.Why += ": " + strings.Join(who, ", ")
 	}
 	if !r.Met {
-		r.Why += "; people approve the plan " + c.Plan
+		r.Why = strings.Join(append([]string{r.Why + "; people approve the plan " + c.Plan}, c.Notes...), "; ")
 	}
 	return r
 }

@@ -118,7 +118,7 @@ func (s *Step) require(more ...gate.Requirement) {
 // seekConsent adds to the steps what their gates require of approvals. Those by
 // signed statements are of the whole plan, and read once for each set of signers.
 func (p *Promoter) seekConsent(ctx context.Context, plan *Plan, steps []*Step) error {
-	given := map[string][]gate.Approval{}
+	known := map[string]gate.Consent{}
 	for _, step := range steps {
 		_, ch, err := p.Config.Channel(step.Channel())
 		if err != nil {
@@ -129,23 +129,25 @@ func (p *Promoter) seekConsent(ctx context.Context, plan *Plan, steps []*Step) e
 			continue
 		}
 		by := strings.Join(wants.Signers, " ")
-		if _, ok := given[by]; !ok {
-			found, err := p.Proof.Approvals(ctx, plan.Hash, *wants)
+		if _, ok := known[by]; !ok {
+			given, notes, err := p.Proof.Approvals(ctx, plan.Hash, *wants)
 			if err != nil {
 				return fmt.Errorf("read the approvals of plan %s: %w", plan.Hash, err)
 			}
-			given[by] = found
+			known[by] = gate.Consent{Plan: plan.Hash, Requester: plan.requester, Given: given, Notes: notes}
 		}
-		step.require(plan.consent(step, given[by]).Check(*wants))
+		step.require(step.consent(known[by]).Check(*wants))
 	}
 	return nil
 }
 
-func (p *Plan) consent(step *Step, given []gate.Approval) gate.Consent {
-	if step.approver != nil {
-		given = append(slices.Clone(given), *step.approver)
+// consent is what is known of the plan's approvals, and what is so of this step alone.
+func (s *Step) consent(c gate.Consent) gate.Consent {
+	c.Spent = s.spent
+	if s.approver != nil {
+		c.Given = append(slices.Clone(c.Given), *s.approver)
 	}
-	return gate.Consent{Plan: p.Hash, Requester: p.requester, Given: given, Spent: step.spent}
+	return c
 }
 
 // Explain notes in each step what applying it would ask of registries and stores.

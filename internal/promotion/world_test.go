@@ -47,7 +47,7 @@ func (p *fakeProof) Result(_ context.Context, digest string, _ channel.Test) gat
 	return gate.Result{Found: true, Passed: !p.failed[digest], Finished: time.Now().Add(-time.Hour), Key: "evidence/" + digest}
 }
 
-func (p *fakeProof) Approvals(context.Context, string, channel.Approvals) (given []gate.Approval, err error) {
+func (p *fakeProof) Approvals(context.Context, string, channel.Approvals) (given []gate.Approval, notes []string, err error) {
 	at := p.at
 	if at.IsZero() {
 		at = time.Now()
@@ -55,7 +55,7 @@ func (p *fakeProof) Approvals(context.Context, string, channel.Approvals) (given
 	for _, who := range p.approvers {
 		given = append(given, gate.Approval{Who: who, At: at, Key: "approvals/" + who})
 	}
-	return given, nil
+	return given, nil, nil
 }
 
 func (p *fakeProof) Tag(context.Context, string, string, []string) (Tag, error) {

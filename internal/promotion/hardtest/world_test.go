@@ -34,7 +34,6 @@ type world struct {
 	store       *folder.Store
 	here, there *registry.Proxy
 	keys        map[string]dsse.SignerVerifier // by signer
-	said        strings.Builder                // what promoters in this process told
 }
 
 // setting is what a promoter needs to know, in this process or another.
@@ -131,7 +130,7 @@ var quick = oci.Config{Idle: 2 * time.Second, Deadline: 10 * time.Second, Attemp
 // promoter is a new one, which has read the configuration of now.
 func (w *world) promoter() *promotion.Promoter {
 	w.Helper()
-	p, err := w.setting.promoter("tester", quick, func(message string) { w.said.WriteString(message + "\n") })
+	p, err := w.setting.promoter("tester", quick, nil)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"slipway.dev/slipway/internal/channel"
 	"slipway.dev/slipway/internal/evidence"
@@ -87,20 +86,13 @@ func (p *Store) Result(ctx context.Context, digest string, t channel.Test) gate.
 	return r
 }
 
-// Approvals are those of the plan that the gate's signers signed.
-func (p *Store) Approvals(ctx context.Context, plan string, a channel.Approvals) ([]gate.Approval, error) {
+// Approvals are those of the plan that the gate's signers signed, and notes about others.
+func (p *Store) Approvals(ctx context.Context, plan string, a channel.Approvals) (given []gate.Approval, notes []string, err error) {
 	found, notes, err := approval.List(ctx, p.store, plan, p.verifiers(a.Signers))
-	if err != nil {
-		return nil, err
+	for _, f := range found {
+		given = append(given, gate.Approval{Who: f.Approver, At: f.At, Key: f.Key})
 	}
-	if len(notes) > 0 && p.say != nil {
-		p.say(strings.Join(notes, "\n"))
-	}
-	given := make([]gate.Approval, len(found))
-	for i, f := range found {
-		given[i] = gate.Approval{Who: f.Approver, At: f.At, Key: f.Key}
-	}
-	return given, nil
+	return given, notes, err
 }
 
 // Tag fetches a tag, and verifies that one of the signers signed it.
