@@ -127,32 +127,32 @@ func whatMoved(want, live string) string {
 }
 
 // Restore points a channel, and the versions that it gave, back to what its ledger
-// says, and records that.
-func (p *Promoter) Restore(ctx context.Context, full, why string) error {
+// says, and records that. It returns what was elsewhere.
+func (p *Promoter) Restore(ctx context.Context, full, why string) ([]Finding, error) {
 	a, ch, err := p.Config.Channel(full)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	line, err := ledger.Read(ctx, p.Store, full)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e := channelOf(a, ch)
 	if e.Digest, _ = line.Holds(); e.Digest == "" {
-		return fmt.Errorf("%s never held anything, so there is nothing to restore", full)
+		return nil, fmt.Errorf("%s never held anything, so there is nothing to restore", full)
 	}
 	findings, err := p.compare(ctx, line, e)
 	if err != nil || len(findings) == 0 {
-		return err
+		return nil, err
 	}
 	plan := &Plan{why: "restore: " + why}
 	if plan.Document, err = document(p.Config, "", []*Step{{Edge: &e}}); err == nil {
 		plan.Hash, err = plan.Document.Hash()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return p.withRun(ctx, plan, func(r *run) error { return r.restore(ctx, e, line) })
+	return findings, p.withRun(ctx, plan, func(r *run) error { return r.restore(ctx, e, line) })
 }
 
 // restore writes the intent to hold what the channel holds, and moves every pointer
@@ -186,7 +186,6 @@ func (r *run) pointBack(ctx context.Context, e Edge, x expectation) error {
 	if err := r.lease.Check(); err != nil {
 		return err
 	}
-	r.say("%s: back from %s to %s", pointerName(e, x.pointer), orNothing(have), x.digest)
 	return at.point(ctx, x.pointer, move{had: have})
 }
 

@@ -177,7 +177,7 @@ func TestPointerMovedFromOutside(t *testing.T) {
 	if err != nil || len(findings) != 1 || findings[0].Live != byHand || findings[0].Ledger != first {
 		t.Errorf("audit: %v, %+v", err, findings)
 	}
-	if err := w.Restore(t.Context(), "a0/live", "moved by hand"); err != nil {
+	if _, err := w.Restore(t.Context(), "a0/live", "moved by hand"); err != nil {
 		t.Fatal(err)
 	}
 	w.want("a0/live", first)
@@ -226,7 +226,7 @@ func TestRestoreVersion(t *testing.T) {
 	if err != nil || len(findings) != 1 || !strings.HasSuffix(findings[0].Pointer, ":v1.0.0") {
 		t.Errorf("audit: %v, %+v", err, findings)
 	}
-	if err := w.Restore(t.Context(), "os/stable", "moved by hand"); err != nil {
+	if _, err := w.Restore(t.Context(), "os/stable", "moved by hand"); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.points(prod + ":v1.0.0"); got != digest {

@@ -234,12 +234,7 @@ where approvers find it.`,
 			if err != nil {
 				return misused(err)
 			}
-			if confirm || job {
-				err = p.Apply(c.Context(), plan)
-			} else {
-				o.say("nothing was changed; the same with --confirm does it")
-			}
-			return joinShown(o.show(plan), err)
+			return o.act(c.Context(), p, plan, confirm || job)
 		},
 	}
 	o.world.addFlags(c.Flags())
@@ -274,7 +269,11 @@ func channelLift(env cli.Env) *cobra.Command {
 				return err
 			}
 			if confirm {
-				return p.Lift(c.Context(), args[0], args[1], why)
+				if err := p.Lift(c.Context(), args[0], args[1], why); err != nil {
+					return err
+				}
+				fmt.Fprintf(env.Stdout, "%s: %s may come back\n", args[0], args[1])
+				return nil
 			}
 			line, err := ledger.Read(c.Context(), w.store, args[0])
 			if err != nil {
@@ -285,7 +284,7 @@ func channelLift(env cli.Env) *cobra.Command {
 				return fmt.Errorf("%s is not barred from %s", args[1], args[0])
 			}
 			fmt.Fprintf(env.Stdout, "would let %s back into %s, from which %s rolled it back: %s\n", args[1], args[0], by.Who, by.Why)
-			w.say("nothing was changed; the same with --confirm does it")
+			w.say(unchanged)
 			return nil
 		},
 	}
@@ -314,10 +313,17 @@ func channelRestore(env cli.Env) *cobra.Command {
 			if !confirm {
 				findings, err := p.Audit(c.Context(), args)
 				printFindings(env.Stdout, findings)
-				w.say("nothing was changed; the same with --confirm does it")
+				w.say(unchanged)
 				return err
 			}
-			return p.Restore(c.Context(), args[0], why)
+			restored, err := p.Restore(c.Context(), args[0], why)
+			if err == nil && len(restored) == 0 {
+				fmt.Fprintf(env.Stdout, "%s is as its ledger says\n", args[0])
+			}
+			for _, f := range restored {
+				fmt.Fprintf(env.Stdout, "%s: back from %s to %s\n", f.Pointer, dash(f.Live), f.Ledger)
+			}
+			return err
 		},
 	}
 	w.addFlags(c.Flags())

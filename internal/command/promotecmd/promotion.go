@@ -184,12 +184,7 @@ left. Of two at once on a channel, one moves it and the other says so.`,
 			if hash != "" && plan.Hash != hash {
 				return fmt.Errorf("the plan is now %s, not %s: something else would move, or the gate has changed; have it approved again", plan.Hash, hash)
 			}
-			if confirm || job {
-				err = p.Apply(c.Context(), plan)
-			} else {
-				o.say("nothing was changed; the same with --confirm does it")
-			}
-			return joinShown(o.show(plan), err)
+			return o.act(c.Context(), p, plan, confirm || job)
 		},
 	}
 	o.addFlags(c.Flags())
@@ -201,12 +196,20 @@ left. Of two at once on a channel, one moves it and the other says so.`,
 	return c
 }
 
-// joinShown prefers the error of the work to that of the showing.
-func joinShown(show, work error) error {
-	if work != nil {
-		return work
+const unchanged = "nothing was changed; the same with --confirm does it"
+
+// act applies a plan and shows what became of it, or only shows it.
+func (o *order) act(ctx context.Context, p *promotion.Promoter, plan *promotion.Plan, confirmed bool) (err error) {
+	if confirmed {
+		err = p.Apply(ctx, plan)
 	}
-	return show
+	if shown := o.show(plan); err == nil {
+		err = shown
+	}
+	if !confirmed {
+		o.say(unchanged)
+	}
+	return err
 }
 
 func (o *order) show(plan *promotion.Plan) error {
@@ -285,7 +288,7 @@ then shows pointers that had moved already, and channel restore puts them back.`
 				w.say("nothing is open")
 				return nil
 			case !confirm && !job:
-				w.say("nothing was changed; the same with --confirm does it")
+				w.say(unchanged)
 				return nil
 			case giveUp:
 				return p.GiveUp(c.Context(), channels, why)
