@@ -48,7 +48,7 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 			if err != nil {
 				return fmt.Errorf("read the signing key %s: %w", key, err)
 			}
-			a.Plan, a.At = args[0], time.Now().UTC().Truncate(time.Second)
+			a.Plan, a.At = args[0], time.Now().UTC()
 			if err := w.checkApproval(c.Context(), a.Plan, signer); err != nil {
 				return err
 			}

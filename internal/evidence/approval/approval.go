@@ -35,7 +35,7 @@ type Approval struct {
 	Plan     string    `json:"plan"`     // its hash: sha256:HEX
 	Approver string    `json:"approver"` // the name under which the person is known to the signer
 	Comment  string    `json:"comment"`  // where the consent was given: a URL, or an ID
-	At       time.Time `json:"at"`       // by the second, in UTC
+	At       time.Time `json:"at"`       // in UTC
 }
 
 // Verified is an approval that an accepted signer signed.
@@ -150,7 +150,7 @@ func (a Approval) statement() (text []byte, hex string, err error) {
 		return nil, "", err
 	}
 	text, err = intoto.New(PredicateType,
-		predicate{a.Approver, a.Comment, a.At.UTC().Format(time.RFC3339)},
+		predicate{a.Approver, a.Comment, a.At.UTC().Format(time.RFC3339Nano)},
 		intoto.Subject{Name: "plan", Digest: intoto.Digest{SHA256: hex}},
 	).Marshal()
 	return text, hex, err
@@ -164,9 +164,9 @@ func parse(statement []byte) (Approval, error) {
 	if len(s.Subject) != 1 || s.Subject[0].Name != "plan" {
 		return Approval{}, errors.New("it is not about one plan")
 	}
-	at, err := time.Parse(time.RFC3339, s.Predicate.ApprovedOn)
-	if err != nil || at.UTC().Format(time.RFC3339) != s.Predicate.ApprovedOn {
-		return Approval{}, fmt.Errorf("approvedOn %q is no time in UTC, by the second", s.Predicate.ApprovedOn)
+	at, err := time.Parse(time.RFC3339Nano, s.Predicate.ApprovedOn)
+	if err != nil || at.UTC().Format(time.RFC3339Nano) != s.Predicate.ApprovedOn {
+		return Approval{}, fmt.Errorf("approvedOn %q is no time in UTC", s.Predicate.ApprovedOn)
 	}
 	a := Approval{"sha256:" + s.Subject[0].Digest.SHA256, s.Predicate.Approver, s.Predicate.Comment, at.UTC()}
 	return a, a.check()
@@ -178,8 +178,8 @@ func (a Approval) check() error {
 		return fmt.Errorf("%q is no approver's name", a.Approver)
 	case !printable(a.Comment):
 		return fmt.Errorf("%q is no comment's URL or ID", a.Comment)
-	case year < 2000 || year > 9999 || !a.At.Equal(a.At.Truncate(time.Second)):
-		return fmt.Errorf("%s is no time of an approval; give it by the second", a.At)
+	case year < 2000 || year > 9999:
+		return fmt.Errorf("%s is no time of an approval", a.At)
 	}
 	return nil
 }
