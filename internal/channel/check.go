@@ -178,6 +178,7 @@ func (c *Config) checkSigners(p *problems, at string, signers []string, tags boo
 		switch {
 		case !ok:
 			p.add("%s: signer %s is not under signers", at, name)
+		case s.file() == "": // said where it is declared
 		case s.SignsTags() && !tags:
 			p.add("%s: signer %s has keys for git tags; a PEM key is needed here", at, name)
 		case !s.SignsTags() && tags:

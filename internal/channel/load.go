@@ -15,7 +15,7 @@ import (
 func Load(path string) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the channels' configuration: %w", err)
+		return nil, fmt.Errorf("read the channels' configuration, which --config names: %w", err)
 	}
 	folder := filepath.Dir(path)
 	c, err := Parse(data, func(name string) ([]byte, error) {

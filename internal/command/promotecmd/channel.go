@@ -168,7 +168,7 @@ arguments it looks at every channel; a periodic job runs it.`,
 			}
 			err = command.Show(env.Stdout, form, findings, func(out io.Writer) { printFindings(out, findings) })
 			if len(findings) > 0 {
-				return fmt.Errorf("%d of %d channels are not as the ledger says", distinctChannels(findings), len(names))
+				return fmt.Errorf("%d of %d channels are not as the ledger says, or could not be looked at", distinctChannels(findings), len(names))
 			}
 			w.say(fmt.Sprintf("%d channels are as the ledger says", len(names)))
 			return err
