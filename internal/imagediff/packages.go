@@ -182,7 +182,7 @@ func (l *layers) read(ctx context.Context, repository string, layer Layer) (trac
 	defer progress.Watch(progressEvery, what, l.say)()
 	err = l.src.ReadBlob(ctx, repository, layer.Digest, layer.Size, func(body io.Reader) error {
 		if traces, err = scan(body); err != nil {
-			return fmt.Errorf("it is no whole layer: %v", err) // of right bytes, so no fault of the registry's
+			return fmt.Errorf("it is no whole layer: %v", err) //nolint:errorlint // of right bytes, so no fault of the registry's
 		}
 		return nil
 	})

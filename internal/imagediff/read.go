@@ -131,7 +131,7 @@ func (r reader) config(ctx context.Context, d v1.Descriptor) (file *v1.ConfigFil
 			return err
 		}
 		if file, err = v1.ParseConfigFile(bytes.NewReader(raw)); err != nil {
-			return fmt.Errorf("it is no configuration: %v", err)
+			return fmt.Errorf("it is no configuration: %v", err) //nolint:errorlint // of right bytes, so no fault of the registry's
 		}
 		return nil
 	})

@@ -24,7 +24,7 @@ func (c *Client) ReadBlob(ctx context.Context, repository, digest string, size i
 		return fmt.Errorf("%s: its descriptor says that it has %d bytes", doing, size)
 	}
 	return c.keepAt(ctx, doing, access{repository: repository, rights: transport.PullScope}, func(ctx context.Context, s *session) error {
-		response, err := s.send(ctx, request{method: http.MethodGet, path: "blobs/" + digest}, http.StatusOK)
+		response, err := s.send(ctx, request{method: http.MethodGet, path: "blobs/" + digest}, http.StatusOK) //nolint:bodyclose // as verified
 		if err != nil {
 			return err
 		}

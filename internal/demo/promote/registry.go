@@ -51,7 +51,7 @@ func startRegistry(ctx context.Context, folder string, users map[string]string) 
 	stop = func() error {
 		err := server.Close()
 		cancel()
-		<-ended
+		_ = <-ended // it was told to
 		return err
 	}
 	if err := answering(inside.Transport, ended); err != nil {
