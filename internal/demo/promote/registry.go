@@ -43,6 +43,7 @@ func startRegistry(ctx context.Context, folder string, users map[string]string) 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // so that it outlives what is called off
 	ended := make(chan error, 1)
 	go func() {
+		defer close(ended)
 		ended <- exec.Run(ctx, exec.Cmd{Args: []string{"docker-registry", "serve", file}, Env: unconfigured()})
 	}()
 	inside := toSocket(socket)
@@ -51,7 +52,8 @@ func startRegistry(ctx context.Context, folder string, users map[string]string) 
 	stop = func() error {
 		err := server.Close()
 		cancel()
-		_ = <-ended // it was told to
+		for range ended { // until it is gone
+		}
 		return err
 	}
 	if err := answering(inside.Transport, ended); err != nil {
