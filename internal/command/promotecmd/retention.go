@@ -21,7 +21,7 @@ import (
 // RetentionGroup is `slipway retention`.
 func RetentionGroup(env cli.Env) *cobra.Command {
 	return cli.Group("retention", "Delete old images from registries, and nothing that anything needs",
-		retentionPlan(env), retentionApply(env, false))
+		retentionPlan(env), retentionApply(env, false), retentionRestore(env))
 }
 
 const retentionHelp = `The rules are those under retention in the channels' configuration. What they do not
