@@ -91,6 +91,9 @@ func (p *Promoter) compare(ctx context.Context, line ledger.Line, e Edge) ([]Fin
 			return nil, err
 		}
 		if live != x.digest {
+			if err := at.confirm(ctx, live); err != nil {
+				return nil, fmt.Errorf("%s is said to point to %s: %w", pointerName(e, x.pointer), orNothing(live), err)
+			}
 			findings = append(findings, Finding{line.Channel, pointerName(e, x.pointer), x.digest, live, whatMoved(x.digest, live)})
 		}
 	}
