@@ -38,10 +38,13 @@ func (j *restoring) look(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
 	for _, at := range slices.Concat(j.levels...) {
 		j.hold(at)
 	}
-	return err
+	return nil
 }
 
 // lookUp finds out whether a tag is to be set.

@@ -177,22 +177,17 @@ func (p *pruned) collect(layer v1.Layer) {
 // A list of referrers that somebody began anew is left, and what is back joins it.
 func TestRestoreReferrers(t *testing.T) {
 	t.Parallel()
-	for _, kind := range registry.Kinds() {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			p := prune(t, kind)
-			subject := p.before[sha(1)]
-			list := p.at.Tag("sha256-" + strings.TrimPrefix(subject, algorithm))
-			if err := remote.WriteIndex(list, empty.Index); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := p.restore(); err != nil {
-				t.Fatal(err)
-			}
-			found, err := p.client.Referrers(t.Context(), p.at.Name(), subject)
-			if err != nil || len(found) != 1 {
-				t.Errorf("%d referrers are listed, want the one that is back; %v", len(found), err)
-			}
-		})
+	p := prune(t, registry.Debian)
+	subject := p.before[sha(1)]
+	list := p.at.Tag("sha256-" + strings.TrimPrefix(subject, algorithm))
+	if err := remote.WriteIndex(list, empty.Index); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.restore(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := p.client.Referrers(t.Context(), p.at.Name(), subject)
+	if err != nil || len(found) != 1 {
+		t.Errorf("%d referrers are listed, want the one that is back; %v", len(found), err)
 	}
 }

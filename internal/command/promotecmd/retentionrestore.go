@@ -82,6 +82,9 @@ func (r *restoration) run(ctx context.Context) error {
 		restore = restorer.Preview
 	}
 	out, err := restore(ctx, r.wanted)
+	if out.Manifests == nil {
+		return err
+	}
 	return errors.Join(r.showRestoration(out), err)
 }
 
@@ -105,9 +108,6 @@ func (r *restoration) showRuns(runs []*retention.Run, err error) error {
 }
 
 func (r *restoration) showRestoration(out retention.Restoration) error {
-	if out.Manifests == nil {
-		out.Manifests = []retention.Returned{}
-	}
 	return command.Show(r.env.Stdout, r.form, out, func(w io.Writer) {
 		missing, _ := out.Count(retention.Missing)
 		back, _ := out.Count(retention.Back)
