@@ -17,6 +17,7 @@
 //	runs/<time>-<nonce>/plan.json          what a run is to delete
 //	runs/<time>-<nonce>/inventory-<n>.json manifests that it deletes, whole
 //	runs/<time>-<nonce>/deleted-<n>.json   those of them that it deleted
+//	runs/<time>-<nonce>/deleted-<time>-<nonce>.json  the same, written by a restore for a run that died
 //	runs/<time>-<nonce>/finished.json      it left nothing undone
 //	now.json                               pointer: what is being deleted at this moment
 package retention
