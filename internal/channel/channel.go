@@ -18,13 +18,15 @@ import (
 // Config is the whole of channels.yaml.
 type Config struct {
 	Signers    map[string]Signer    `json:"signers"`
-	Channels   map[string][]Channel `json:"channels"` // lists of channels, by a name that artifacts use
+	People     map[string][]string  `json:"people,omitempty"` // other names of an approver, such as the addresses of signing keys
+	Channels   map[string][]Channel `json:"channels"`         // lists of channels, by a name that artifacts use
 	Artifacts  []Artifact           `json:"artifacts"`
 	Trains     []Train              `json:"trains,omitempty"`
 	Registries map[string]Budget    `json:"registries,omitempty"` // by host
 	Retention  []Rule               `json:"retention,omitempty"`
 
-	byName map[string]int // artifacts, for Artifact
+	byName map[string]int    // artifacts, for Artifact
+	person map[string]string // a person's name by each of their names
 }
 
 // Signer is a name for public keys. Exactly one of the kinds is set.
@@ -85,6 +87,8 @@ type Artifact struct {
 	Location  string            `json:"location"`            // HOST/PATH in a registry, or a store's URL
 	Locations map[string]string `json:"locations,omitempty"` // of channels that lie elsewhere, by channel
 	Channels  string            `json:"channels"`            // which list of Config.Channels
+	// Repository is where the signed git tags are that approve: a URL that git can fetch.
+	Repository string `json:"repository,omitempty"`
 }
 
 // Kind is what an artifact's digest names.
@@ -155,6 +159,19 @@ func (a Artifact) At(channel string) string {
 		return at
 	}
 	return a.Location
+}
+
+// Person is one name for all names of an approver.
+func (c *Config) Person(name string) string {
+	name = normal(name)
+	if person, ok := c.person[name]; ok {
+		return person
+	}
+	return name
+}
+
+func normal(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@"))
 }
 
 // Channel finds a channel by its full name.

@@ -13,6 +13,7 @@ const good = `
 signers:
   ci: {key: ci.pub, until: 2030-01-01T00:00:00Z}
   people: {openpgp: people.asc}
+people: {ann: [ann@example.com]}
 channels:
   image:
   - name: next
@@ -33,7 +34,7 @@ channels:
   file:
   - {name: live, gate: {tests: [{name: unit, signers: [ci]}]}}
 artifacts:
-- {name: hello/os, kind: image, location: registry.example.com/hello/os, locations: {stable: registry.example.com/prod/os}, channels: image}
+- {name: hello/os, kind: image, location: registry.example.com/hello/os, locations: {stable: registry.example.com/prod/os}, channels: image, repository: "https://git.example.com/hello.git"}
 - {name: disk, kind: file, location: "gs://disks", channels: file}
 - {name: pkg, kind: release, location: "gs://pkgs", channels: file}
 trains:
@@ -110,9 +111,13 @@ func TestParseRefuses(t *testing.T) {
 		{"artifact named like a channel", "{name: pkg", "{name: hello/os/next", "also a channel of hello/os"},
 		{"kind", "kind: file", "kind: files", "not image, file or release"},
 		{"location", "location: registry.example.com/hello/os", `location: "http://registry.example.com/os"`, "no HOST/PATH"},
-		{"list", "channels: image}", "channels: images}", "there are no channels"},
+		{"list", "channels: image,", "channels: images,", "there are no channels"},
 		{"locations", "locations: {stable", "locations: {stabel", "which it does not have"},
 		{"one tag for two", "{name: disk, kind: file, location: \"gs://disks\", channels: file}", "{name: os2, kind: image, location: registry.example.com/hello/os, channels: image}", "would both move"},
+		{"people of two names", "people: {ann: [ann@example.com]}", "people: {ann: [x@example.com], bob: [X@example.com]}", "is ann and bob"},
+		{"nobody is whom", "people: {ann: [ann@example.com]}", "", "one person counts twice"},
+		{"tags of no repository", ", repository: \"https://git.example.com/hello.git\"", "", "in which repository"},
+		{"two trains of a name", "- {name: guest, channel: live, artifacts: [disk, pkg]}", "- {name: guest, channel: live, artifacts: [disk, pkg]}\n- {name: guest, channel: live, artifacts: [disk, pkg]}", "no name of its own"},
 		{"train of one", "artifacts: [disk, pkg]", "artifacts: [disk]", "fewer than two"},
 		{"train of strangers", "artifacts: [disk, pkg]", "artifacts: [disk, dsik]", "no artifact dsik"},
 		{"train without channel", "channel: live", "channel: stable", "has no channel stable"},

@@ -40,6 +40,12 @@ func Parse(data []byte, read func(name string) ([]byte, error)) (*Config, error)
 	for i, a := range c.Artifacts {
 		c.byName[a.Name] = i
 	}
+	c.person = map[string]string{}
+	for person, names := range c.People {
+		for _, name := range append(names, person) {
+			c.person[normal(name)] = normal(person)
+		}
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}

@@ -134,8 +134,11 @@ func (f Facts) disk(tests []channel.Test) []Requirement {
 
 // Consent is what is known of a plan's approvals.
 type Consent struct {
-	Plan      string // its hash
-	Requester string // whose own approval does not count
+	Now       time.Time
+	Err       error               // approvals that cannot be trusted
+	Person    func(string) string // one name for all names of a person; nil is the name in lower case
+	Plan      string              // its hash
+	Requester string              // whose own approval does not count
 	Given     []Approval
 	Notes     []string  // statements that did not count, and why
 	Spent     time.Time // when the channel last came to hold the digest: what was said before that was for then
@@ -144,11 +147,22 @@ type Consent struct {
 // Check judges whether enough people approve.
 func (c Consent) Check(a channel.Approvals) Requirement {
 	r := Requirement{Name: "approvals"}
+	if c.Err != nil {
+		r.Why = c.Err.Error()
+		return r
+	}
+	if c.Person == nil {
+		c.Person = strings.ToLower
+	}
 	var who []string
 	for _, approval := range c.Given {
-		name := strings.ToLower(approval.Who)
-		spent := !c.Spent.IsZero() && !approval.At.After(c.Spent)
-		if !spent && name != strings.ToLower(c.Requester) && !slices.Contains(who, name) {
+		name := c.Person(approval.Who)
+		switch {
+		case approval.At.After(c.Now.Add(Skew)):
+			c.Notes = append(c.Notes, name+" approved at "+approval.At.UTC().Format(time.RFC3339)+", in the future")
+		case !c.Spent.IsZero() && !approval.At.After(c.Spent):
+			c.Notes = append(c.Notes, name+" approved an earlier move")
+		case name != c.Person(c.Requester) && !slices.Contains(who, name):
 			who = append(who, name)
 			r.Keys = append(r.Keys, approval.Key)
 		}
@@ -169,7 +183,7 @@ func (f Facts) order(ch channel.Channel) []Requirement {
 	if ch.From == "" {
 		return nil
 	}
-	since, ok := f.stay(ch.Order == channel.OrderHeld)
+	since, until, ok := f.stay(ch.Order == channel.OrderHeld)
 	if !ok {
 		holds, _ := f.Source.Holds()
 		if holds == "" {
@@ -177,28 +191,38 @@ func (f Facts) order(ch channel.Channel) []Requirement {
 		}
 		return []Requirement{{Name: "order", Why: fmt.Sprintf("%s holds %s; promote into it first", f.Source.Channel, holds)}}
 	}
-	all := []Requirement{{Name: "order", Met: true, Why: fmt.Sprintf("%s has had it since %s", f.Source.Channel, since.UTC().Format(time.RFC3339))}}
+	all := []Requirement{{Name: "order", Met: true, Why: fmt.Sprintf("%s has it since %s", f.Source.Channel, since.UTC().Format(time.RFC3339))}}
+	if !until.IsZero() {
+		all[0].Why = fmt.Sprintf("%s had it from %s to %s", f.Source.Channel, since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
+	}
 	if ch.Gate.Soak > 0 {
-		end := since.Add(time.Duration(ch.Gate.Soak))
-		all = append(all, Requirement{
-			Name: "soak", Met: !f.Now.Before(end),
-			Why: fmt.Sprintf("%s in %s ends %s", ch.Gate.Soak, f.Source.Channel, end.UTC().Format(time.RFC3339)),
-		})
+		all = append(all, f.soak(time.Duration(ch.Gate.Soak), since, until))
 	}
 	return all
 }
 
-// stay is since when the source holds the digest, or when it first held it.
-func (f Facts) stay(held bool) (since time.Time, ok bool) {
-	if digest, since := f.Source.Holds(); digest == f.Digest {
-		return since, true
+// soak is that the source has, or had, the digest for so long.
+func (f Facts) soak(long time.Duration, since, until time.Time) Requirement {
+	if !until.IsZero() {
+		return Requirement{Name: "soak", Met: until.Sub(since) >= long, Why: fmt.Sprintf("%s of %s in %s", until.Sub(since).Round(time.Second), long, f.Source.Channel)}
 	}
-	for _, stay := range f.Source.Stays() {
+	end := since.Add(long)
+	return Requirement{Name: "soak", Met: !f.Now.Before(end), Why: fmt.Sprintf("%s in %s ends %s", long, f.Source.Channel, end.UTC().Format(time.RFC3339))}
+}
+
+// stay is since when the source holds the digest; or, where that is enough, from when
+// until when it held it last.
+func (f Facts) stay(held bool) (since, until time.Time, ok bool) {
+	if digest, since := f.Source.Holds(); digest == f.Digest {
+		return since, time.Time{}, true
+	}
+	stays := f.Source.Stays()
+	for i, stay := range slices.Backward(stays) {
 		if held && stay.Done.Digest == f.Digest {
-			return stay.Done.Time, true
+			return stay.Done.Time, stays[i+1].Done.Time, true
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, time.Time{}, false
 }
 
 func (f Facts) freezes(freezes []channel.Freeze) []Requirement {
@@ -212,8 +236,12 @@ func (f Facts) freezes(freezes []channel.Freeze) []Requirement {
 
 // before is what a rollback needs instead of an order: its way was gone once.
 func (f Facts) before() Requirement {
-	for _, stay := range f.Target.Stays() {
+	stays := f.Target.Stays()
+	for i, stay := range slices.Backward(stays) {
 		if stay.Done.Digest == f.Digest {
+			if i+1 < len(stays) && stays[i+1].Intent.Rollback {
+				return Requirement{Name: "held before", Why: fmt.Sprintf("%s was rolled back from it; promote it instead, once it is better", f.Target.Channel)}
+			}
 			return Requirement{Name: "held before", Met: true, Why: fmt.Sprintf("%s held it at %s", f.Target.Channel, stay.Done.Time.UTC().Format(time.RFC3339))}
 		}
 	}

@@ -81,6 +81,10 @@ func TestCheck(t *testing.T) {
 		{"held once is enough", func(c *channel.Channel, f *Facts) {
 			c.Order, f.Source = channel.OrderHeld, held("os/testing", digest, other)
 		}, ""},
+		{"held once, not for long", func(c *channel.Channel, f *Facts) {
+			c.Order, f.Source = channel.OrderHeld, held("os/testing", digest, other)
+			c.Gate.Soak = channel.Duration(90 * time.Minute)
+		}, "soak"},
 		{"never held", func(c *channel.Channel, f *Facts) {
 			c.Order, f.Source = channel.OrderHeld, held("os/testing", other)
 		}, "order"},
@@ -167,8 +171,13 @@ func TestConsent(t *testing.T) {
 		{"the requester", Consent{Given: []Approval{ann, bob}, Requester: "Bob"}, false},
 		{"spent on an earlier move of the digest", Consent{Given: []Approval{ann, bob}, Spent: now}, false},
 		{"said again since", Consent{Given: []Approval{ann, bob}, Spent: now.Add(-time.Second)}, true},
+		{"another name of the requester", Consent{Given: []Approval{ann, bob}, Requester: "@bob", Person: func(n string) string { return strings.TrimPrefix(n, "@") }}, false},
+		{"one person by two names", Consent{Given: []Approval{ann, bob}, Person: func(string) string { return "ann" }}, false},
+		{"from the future", Consent{Given: []Approval{ann, {"bob", now.Add(time.Hour), "approvals/2"}}}, false},
+		{"that cannot be trusted", Consent{Given: []Approval{ann, bob}, Err: errors.New("damaged")}, false},
 		{"another requester", Consent{Given: []Approval{ann, bob}, Requester: "cid"}, true},
 	} {
+		tt.consent.Now = now
 		if r := tt.consent.Check(two); r.Met != tt.want || r.Why == "" {
 			t.Errorf("%s: got %+v", tt.name, r)
 		}

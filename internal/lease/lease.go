@@ -127,6 +127,27 @@ func (l *Lease) Check() error {
 	return nil
 }
 
+// Within is a context that ends when Check would fail: for an effect on the outside
+// that may wait. The cause is then ErrLost.
+func (l *Lease) Within(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		ticker := time.NewTicker(l.term / 20)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if err := l.Check(); err != nil {
+					cancel(err)
+				}
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // End says that the run is over, so that nobody waits for it.
 func (l *Lease) End() {
 	l.cancel()

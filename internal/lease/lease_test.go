@@ -118,3 +118,21 @@ func TestRunThatSleptThroughATermIsDeadForGood(t *testing.T) {
 		l.End()
 	}
 }
+
+func TestEffectEndsWithTheLease(t *testing.T) {
+	l, err := Take(t.Context(), &deaf{Pointers: newStore(t)}, "tester", term)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.End()
+	ctx, stop := l.Within(t.Context())
+	defer stop()
+	select {
+	case <-ctx.Done():
+	case <-time.After(term):
+		t.Fatal("an effect may outlive its run's lease")
+	}
+	if !errors.Is(context.Cause(ctx), ErrLost) {
+		t.Errorf("got %v", context.Cause(ctx))
+	}
+}

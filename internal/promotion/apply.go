@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -117,6 +118,9 @@ func (r *run) move(ctx context.Context, step *Step) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.deadline(), fmt.Errorf("the edge took longer than %s", r.deadline()))
 	defer cancel()
 	m, err := r.prepare(ctx, step)
+	if err == nil {
+		err = r.stillReady(ctx, step)
+	}
 	if err != nil {
 		return err
 	}
@@ -127,6 +131,26 @@ func (r *run) move(ctx context.Context, step *Step) error {
 		return m.aside(ctx, err)
 	}
 	return m.carry(ctx)
+}
+
+// stale is how old a judgement may be when its edge moves.
+const stale = time.Minute
+
+// stillReady judges a step again whose judgement is old: what was copied for half an hour
+// may have failed a test since.
+func (r *run) stillReady(ctx context.Context, step *Step) error {
+	if r.now().Sub(step.judged) < stale {
+		return nil
+	}
+	again := *step
+	r.judgeAgain(ctx, &again)
+	switch again.State {
+	case Ready:
+		return nil
+	case Held:
+		return fmt.Errorf("its gate has closed since: %s", again.unmet())
+	}
+	return fmt.Errorf("it is %s by now; make the plan again", again.State)
 }
 
 // prepare brings the content to where the channel lies, and looks at what is there.
@@ -164,6 +188,8 @@ func (p *Plan) left() error {
 			open = append(open, fmt.Errorf("%s: %w", step.Channel(), step.err))
 		case Held:
 			open = append(open, fmt.Errorf("%s: its gate is not met: %s", step.Channel(), step.unmet()))
+		case Open:
+			open = append(open, fmt.Errorf("%s: %s", step.Channel(), step.Problem))
 		}
 	}
 	if len(open) == 0 {

@@ -2,10 +2,12 @@ package promotion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
+	"slipway.dev/slipway/internal/lease"
 	"slipway.dev/slipway/internal/ledger"
 )
 
@@ -57,7 +59,7 @@ func (p *Promoter) auditChannel(ctx context.Context, full string) ([]Finding, er
 // auditLine reads the ledger before and after the pointers: a channel that moves
 // meanwhile is looked at again.
 func (p *Promoter) auditLine(ctx context.Context, full string, e Edge) ([]Finding, error) {
-	for {
+	for looks := 0; ; looks++ {
 		line, err := ledger.Read(ctx, p.Store, full)
 		if err != nil {
 			return nil, err
@@ -67,7 +69,7 @@ func (p *Promoter) auditLine(ctx context.Context, full string, e Edge) ([]Findin
 			return nil, err
 		}
 		again, err := ledger.Read(ctx, p.Store, full)
-		if err != nil || len(again.Records) == len(line.Records) {
+		if err != nil || again.Length() == line.Length() || looks == 10 {
 			return findings, err
 		}
 	}
@@ -76,6 +78,9 @@ func (p *Promoter) auditLine(ctx context.Context, full string, e Edge) ([]Findin
 func (p *Promoter) compare(ctx context.Context, line ledger.Line, e Edge) ([]Finding, error) {
 	var findings []Finding
 	if open, ok := line.Open(); ok {
+		if err := lease.Wait(ctx, p.Store, line.Runner(), p.Say); errors.Is(err, lease.ErrAlive) {
+			return nil, nil // it is under way
+		}
 		return []Finding{{
 			Channel: line.Channel, Ledger: open.Digest,
 			What: fmt.Sprintf("a move begun by %s at %s is not finished; `slipway promotion resume %s` ends it", open.Who, open.Time.Format(timeForm), line.Channel),
@@ -144,6 +149,9 @@ func (p *Promoter) Restore(ctx context.Context, full, why string) ([]Finding, er
 	if e.Digest, _ = line.Holds(); e.Digest == "" {
 		return nil, fmt.Errorf("%s never held anything, so there is nothing to restore", full)
 	}
+	if open, ok := line.Open(); ok {
+		return nil, fmt.Errorf("a move of %s to %s is open; `slipway promotion resume %s` ends it first", full, open.Digest, full)
+	}
 	findings, err := p.compare(ctx, line, e)
 	if err != nil || len(findings) == 0 {
 		return nil, err
@@ -186,9 +194,14 @@ func (r *run) pointBack(ctx context.Context, e Edge, x expectation) error {
 	if err := at.bring(ctx); err != nil {
 		return err
 	}
+	if err := (&mover{run: r, edge: e, place: at}).spared(ctx); err != nil {
+		return err
+	}
 	if err := r.lease.Check(); err != nil {
 		return err
 	}
+	ctx, stop := r.lease.Within(ctx)
+	defer stop()
 	return at.point(ctx, x.pointer, move{had: have})
 }
 

@@ -59,7 +59,7 @@ func dieAndFinish(t *testing.T, effects int, after bool) (died bool) {
 func TestTrainDeathAtEveryStep(t *testing.T) { atEveryStep(t, 14, dieWithTrain) }
 
 func dieWithTrain(t *testing.T, effects int, after bool) (died bool) {
-	w := newWorld(t, 3)
+	w := newTrain(t, 3)
 	w.Term = time.Second
 	old, order := Order{Train: "all"}, Order{Train: "all"}
 	for i := range 3 {
@@ -126,5 +126,38 @@ func (w *world) wantTogether(before, after Order) {
 	}
 	if moved != 0 && moved != len(after.Requests) {
 		w.Errorf("%d of %d members moved", moved, len(after.Requests))
+	}
+}
+
+// A train that died may be given up as long as no member has moved.
+func TestGiveUpTrain(t *testing.T) {
+	for effects, moved := range map[int]bool{7: false, 8: true} { // a plan, three manifests, three intents
+		w := newTrain(t, 3)
+		w.Term = time.Second
+		order := Order{Train: "all"}
+		for i := range 3 {
+			repository := fmt.Sprintf("a%d", i)
+			order.Requests = append(order.Requests, Request{Channel: repository + "/live", Digest: w.push(repository, "new")})
+		}
+		mortal, _ := w.mortal(effects, false)
+		plan, err := mortal.Plan(t.Context(), order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := mortal.Apply(t.Context(), plan); err == nil {
+			t.Fatal("it lives")
+		}
+		err = w.GiveUp(t.Context(), []string{"a1/live"}, "enough")
+		if (err != nil) != moved {
+			t.Errorf("after %d effects: got %v", effects, err)
+		}
+		open, err := w.Open(t.Context(), w.Config.All())
+		if err != nil || (len(open) > 0) != moved {
+			t.Errorf("after %d effects: %v are open, %v", effects, open, err)
+		}
+		w.mustMove(order)
+		for _, r := range order.Requests {
+			w.want(r.Channel, r.Digest)
+		}
 	}
 }

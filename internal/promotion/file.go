@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"slipway.dev/slipway/internal/channel"
@@ -79,6 +80,9 @@ func (f *filePlace) point(ctx context.Context, p pointer, by move) error {
 	return filestore.Point(ctx, f.at, f.edge.Channel(), by.had, to)
 }
 
-// mayWrite has nothing to ask: the blobs that bring created were written by the same
-// credential as the pointers are.
-func (f *filePlace) mayWrite(context.Context) error { return nil }
+// mayWrite swaps a small object that nobody reads: bring may have found all blobs there,
+// and then it wrote nothing.
+func (f *filePlace) mayWrite(ctx context.Context) error {
+	_, err := f.at.Swap(ctx, "runs/may-write-"+rand.Text()+".json", store.Absent, []byte("{}"))
+	return err
+}

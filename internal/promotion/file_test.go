@@ -28,12 +28,15 @@ channels:
 artifacts:
 - {name: disk, kind: file, location: STAGING, locations: {live: LIVE}, channels: file}
 - {name: apt, kind: file, location: STAGING, channels: file}
+`
+
+const filesTrain = `
 trains:
 - {name: guest, channel: live, artifacts: [disk, apt]}
 `
 
 // newFiles is a promoter of files that lie in two stores.
-func newFiles(t *testing.T) (w *world, staging, live *folder.Store, dirs [2]string) {
+func newFiles(t *testing.T, more string) (w *world, staging, live *folder.Store, dirs [2]string) {
 	t.Helper()
 	w = &world{T: t, proof: &fakeProof{failed: map[string]bool{}}}
 	var stores [2]*folder.Store
@@ -44,7 +47,7 @@ func newFiles(t *testing.T) (w *world, staging, live *folder.Store, dirs [2]stri
 			t.Fatal(err)
 		}
 	}
-	text := strings.NewReplacer("STAGING", dirs[0], "LIVE", dirs[1]).Replace(filesText)
+	text := strings.NewReplacer("STAGING", dirs[0], "LIVE", dirs[1]).Replace(filesText + more)
 	config, err := channel.Parse([]byte(text), func(string) ([]byte, error) { return []byte(pem), nil })
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +81,7 @@ func (w *world) wantFile(s store.Store, full, digest string) {
 }
 
 func TestFilesMoveAcrossStores(t *testing.T) {
-	w, staging, live, _ := newFiles(t)
+	w, staging, live, _ := newFiles(t, "")
 	first, second := putBlob(t, staging, "one"), putBlob(t, staging, "two")
 	w.mustPromote(Request{Channel: "disk/staging", Digest: first})
 	w.mustPromote(Request{Channel: "disk/live", Version: "v1.0.0"})
@@ -94,7 +97,7 @@ func TestFilesMoveAcrossStores(t *testing.T) {
 }
 
 func TestDamagedFileDoesNotMove(t *testing.T) {
-	w, staging, _, dirs := newFiles(t)
+	w, staging, _, dirs := newFiles(t, "")
 	digest := putBlob(t, staging, "one")
 	path := filepath.Join(dirs[0], store.BlobKey(strings.TrimPrefix(digest, "sha256:")))
 	if err := errors.Join(os.Remove(path), os.WriteFile(path, []byte("onf"), 0o444)); err != nil {
@@ -109,7 +112,7 @@ func TestDamagedFileDoesNotMove(t *testing.T) {
 }
 
 func TestTrainOfFilesWaitsForAll(t *testing.T) {
-	w, staging, live, _ := newFiles(t)
+	w, staging, live, _ := newFiles(t, filesTrain)
 	disk, apt := putBlob(t, staging, "disk"), putBlob(t, staging, "apt")
 	w.mustPromote(Request{Channel: "disk/staging", Digest: disk}, Request{Channel: "apt/staging", Digest: apt})
 	order := Order{Train: "guest", Requests: []Request{

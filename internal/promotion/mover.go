@@ -29,12 +29,19 @@ func (m *mover) look(ctx context.Context, holds string) (err error) {
 	if m.had, err = m.place.look(ctx, m.edge.channelPointer()); err != nil {
 		return err
 	}
+	if err := m.lookVersion(ctx); err != nil {
+		return err
+	}
 	if m.had != holds && m.had != m.edge.Digest {
 		if err := m.place.confirm(ctx, m.had); err != nil {
 			return fmt.Errorf("%s is said to point to %s: %w", pointerName(m.edge, m.edge.channelPointer()), orNothing(m.had), err)
 		}
 		return &movedError{pointerName(m.edge, m.edge.channelPointer()), m.had, holds}
 	}
+	return nil
+}
+
+func (m *mover) lookVersion(ctx context.Context) (err error) {
 	if m.edge.Version == "" {
 		return nil
 	}
@@ -42,7 +49,7 @@ func (m *mover) look(ctx context.Context, holds string) (err error) {
 		return err
 	}
 	if m.hadVersion != "" && m.hadVersion != m.edge.Digest {
-		return fmt.Errorf("%s is %s already, and a version never moves; take another version", pointerName(m.edge, m.edge.versionPointer()), m.hadVersion)
+		return &takenError{pointerName(m.edge, m.edge.versionPointer()), m.hadVersion}
 	}
 	return nil
 }
@@ -104,6 +111,8 @@ func (m *mover) set(ctx context.Context, p pointer, had string) error {
 	if err := m.run.lease.Check(); err != nil {
 		return err
 	}
+	ctx, stop := m.run.lease.Within(ctx)
+	defer stop()
 	open, _ := m.line.Open()
 	return m.place.point(ctx, p, move{had: had, plan: open.Plan, record: open.Sequence})
 }
@@ -120,14 +129,29 @@ func (m *mover) done(ctx context.Context) error {
 // refused. Else nobody can say what becomes of it: a registry that went silent may still do
 // what it was asked. The intent then stays open for the next run.
 func (m *mover) giveUp(ctx context.Context, cause error) error {
-	have, err := m.place.look(ctx, m.edge.channelPointer())
+	arrived, err := m.arrived(ctx)
 	switch {
-	case err == nil && have == m.edge.Digest:
+	case arrived:
 		return m.done(ctx)
 	case err != nil, ctx.Err() != nil, m.unsure:
 		return fmt.Errorf("%w; its move stays open, and the next run rolls it forward", cause)
 	}
 	return m.aside(ctx, cause)
+}
+
+// arrived says whether every pointer of the edge has its digest.
+func (m *mover) arrived(ctx context.Context) (bool, error) {
+	pointers := []pointer{m.edge.channelPointer()}
+	if m.edge.Version != "" {
+		pointers = append(pointers, m.edge.versionPointer())
+	}
+	for _, p := range pointers {
+		have, err := m.place.look(ctx, p)
+		if err != nil || have != m.edge.Digest {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // aside writes that the channel does not move.

@@ -154,6 +154,19 @@ func (e *movedError) Error() string {
 		e.pointer, orNothing(e.have), orNothing(e.want))
 }
 
+// takenError is a version that is another digest already.
+type takenError struct{ pointer, have string }
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("%s is %s already, and a version never moves; take another version", e.pointer, e.have)
+}
+
+// isElsewhere says whether a pointer is where no promotion of this edge can go on from.
+func isElsewhere(err error) bool {
+	moved, taken := (*movedError)(nil), (*takenError)(nil)
+	return errors.As(err, &moved) || errors.As(err, &taken)
+}
+
 func orNothing(digest string) string {
 	if digest == "" {
 		return "nothing"

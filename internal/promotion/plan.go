@@ -38,10 +38,11 @@ func (e Edge) String() string { return fmt.Sprintf("%s to %s", e.Digest, e.Chann
 // again tomorrow has the same hash, unless something else would move or other
 // people would be trusted.
 type Document struct {
-	Train string                     `json:"train,omitempty"`
-	Gates map[string]channel.Channel `json:"gates"`   // by list and channel, as channels.yaml has them
-	Keys  map[string]string          `json:"signers"` // sha256 of a signer's keys, by name
-	Edges []*Edge                    `json:"edges"`   // those of the plan's steps
+	Train  string                     `json:"train,omitempty"`
+	Gates  map[string]channel.Channel `json:"gates"`            // by list and channel, as channels.yaml has them
+	Keys   map[string]string          `json:"signers"`          // sha256 of a signer's keys, by name
+	People map[string][]string        `json:"people,omitempty"` // who is whom among approvers
+	Edges  []*Edge                    `json:"edges"`            // those of the plan's steps
 }
 
 // Hash names the document: the sha256 of all but the edges, and of each edge.
@@ -63,7 +64,7 @@ func (d Document) Hash() (string, error) {
 
 // document collects what the hash covers. Edges are in order of their channels.
 func document(c *channel.Config, train string, steps []*Step) (Document, error) {
-	d := Document{Train: train, Gates: map[string]channel.Channel{}, Keys: map[string]string{}}
+	d := Document{Train: train, People: c.People, Gates: map[string]channel.Channel{}, Keys: map[string]string{}}
 	for _, step := range steps {
 		a, ch, err := c.Channel(step.Channel())
 		if err != nil {
@@ -124,7 +125,8 @@ type Step struct {
 
 	err      error          // Problem's
 	approver *gate.Approval // who signed the tag that the digest came from
-	spent    time.Time      // when the channel last came to hold the digest
+	spent    time.Time      // approvals of before are for another move
+	judged   time.Time      // when its gate was
 	line     ledger.Line    // its head
 }
 

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/gate"
+	"slipway.dev/slipway/internal/ledger"
 )
 
 // Plan says what would move, and what stands in its way. It changes nothing. A
@@ -66,10 +68,13 @@ func (p *Promoter) judgeAll(ctx context.Context, requests []Request, onlyNew boo
 // isIdle says that the channel holds what it would take, that there is nothing yet, or
 // that what there is may not come back.
 func (f *resolved) isIdle() bool {
+	if f.err != nil {
+		return errors.Is(f.err, errNothing)
+	}
 	holds, _ := f.target.Holds()
 	_, open := f.target.Open()
 	_, barred := f.target.Barred(f.edge.Digest)
-	return !open && (f.edge.Digest == holds || barred || errors.Is(f.err, errNothing))
+	return !open && (f.edge.Digest == holds || barred)
 }
 
 // judge gives the step of an edge, by all but approvals.
@@ -86,15 +91,12 @@ func (p *Promoter) judge(ctx context.Context, f *resolved) *Step {
 		step.Problem = fmt.Sprintf("the run of %s at %s left its move to %s open", open.Who, open.Time.Format(timeForm), open.Digest)
 		return step
 	}
-	if step.Holds == f.edge.Digest {
+	if step.Holds == f.edge.Digest && f.isNamed() {
 		step.State = Current
 		return step
 	}
-	for _, stay := range f.target.Stays() {
-		if stay.Done.Digest == f.edge.Digest {
-			step.spent = stay.Done.Time
-		}
-	}
+	step.spent = f.spent()
+	step.judged = p.now()
 	facts := gate.Facts{
 		Now: p.now(), Digest: f.edge.Digest, Rollback: f.edge.Rollback, Source: f.source, Target: f.target,
 		Results: map[string]gate.Result{},
@@ -104,6 +106,25 @@ func (p *Promoter) judge(ctx context.Context, f *resolved) *Step {
 	}
 	step.require(gate.Check(f.channel, facts)...)
 	return step
+}
+
+// isNamed says whether the digest has the version already that it is asked to have.
+func (f *resolved) isNamed() bool {
+	return f.edge.Version == "" || slices.ContainsFunc(f.target.Stays(), func(s ledger.Stay) bool {
+		return s.Intent.Version == f.edge.Version && s.Done.Digest == f.edge.Digest
+	})
+}
+
+// spent is when the channel last left the digest, or came to it and never left: what
+// people approved before that was for then.
+func (f *resolved) spent() (at time.Time) {
+	stays := f.target.Stays()
+	for i, stay := range stays {
+		if stay.Done.Digest == f.edge.Digest {
+			at = stays[min(i+1, len(stays)-1)].Done.Time
+		}
+	}
+	return at
 }
 
 // require adds requirements, which decide whether the step is ready.
@@ -131,19 +152,16 @@ func (p *Promoter) seekConsent(ctx context.Context, plan *Plan, steps []*Step) e
 		by := strings.Join(wants.Signers, " ")
 		if _, ok := known[by]; !ok {
 			given, notes, err := p.Proof.Approvals(ctx, plan.Hash, *wants)
-			if err != nil {
-				return fmt.Errorf("read the approvals of plan %s: %w", plan.Hash, err)
-			}
-			known[by] = gate.Consent{Plan: plan.Hash, Requester: plan.requester, Given: given, Notes: notes}
+			known[by] = gate.Consent{Now: p.now(), Plan: plan.Hash, Requester: plan.requester, Given: given, Notes: notes, Err: err}
 		}
-		step.require(step.consent(known[by]).Check(*wants))
+		step.require(step.consent(known[by], p.Config.Person).Check(*wants))
 	}
 	return nil
 }
 
 // consent is what is known of the plan's approvals, and what is so of this step alone.
-func (s *Step) consent(c gate.Consent) gate.Consent {
-	c.Spent = s.spent
+func (s *Step) consent(c gate.Consent, person func(string) string) gate.Consent {
+	c.Spent, c.Person = s.spent, person
 	if s.approver != nil {
 		c.Given = append(slices.Clone(c.Given), *s.approver)
 	}

@@ -242,13 +242,13 @@ func TestSignedTagNamesTheImageOfItsCommit(t *testing.T) {
 	w.mustPromote(Request{Channel: "os/next", Digest: tagged})
 	w.mustPromote(Request{Channel: "os/next", Digest: w.push("os", "today")})
 	w.proof.approvers, w.proof.tag = nil, Tag{Commit: commit, Object: "ffff", Approver: "ann", Version: "v1.0.0", Test: true, Signed: time.Now()}
-	w.mustPromote(Request{Channel: "os/testing", Tag: "v1.0.0-test", Repository: "here"})
+	w.mustPromote(Request{Channel: "os/testing", Tag: "v1.0.0-test"})
 	w.want("os/testing", tagged)
 	w.proof.tag.Test = false
-	if err := w.promote(Request{Channel: "os/testing", Tag: "v1.0.0", Repository: "here"}); err == nil || !strings.Contains(err.Error(), "another channel") {
+	if err := w.promote(Request{Channel: "os/testing", Tag: "v1.0.0"}); err == nil || !strings.Contains(err.Error(), "another channel") {
 		t.Errorf("a version's tag for a channel without versions: got %v", err)
 	}
-	if err := w.promote(Request{Channel: "os/stable", Tag: "v1.0.0", Repository: "here"}); err == nil || !strings.Contains(err.Error(), "takes no signed tags") {
+	if err := w.promote(Request{Channel: "os/stable", Tag: "v1.0.0"}); err == nil || !strings.Contains(err.Error(), "takes no signed tags") {
 		t.Errorf("a gate without tags: got %v", err)
 	}
 }
@@ -348,6 +348,98 @@ func TestApprovalIsSpent(t *testing.T) {
 	w.proof.at = time.Now()
 	w.mustPromote(Request{Channel: "os/testing"})
 	w.want("os/testing", second)
+}
+
+// Late approvals of a move are spent as well, once the channel has left the digest.
+func TestLateApprovalIsSpent(t *testing.T) {
+	w := newWorld(t, 0)
+	first, second := w.push("os", "1"), w.push("os", "2")
+	for _, digest := range []string{first, second} {
+		w.mustPromote(Request{Channel: "os/next", Digest: digest})
+		w.mustPromote(Request{Channel: "os/testing"})
+	}
+	late := time.Now()
+	w.mustPromote(Request{Channel: "os/testing", Rollback: true})
+	if err := w.Lift(t.Context(), "os/testing", second, "it was the mirror"); err != nil {
+		t.Fatal(err)
+	}
+	w.proof.at = late
+	if err := w.promote(Request{Channel: "os/testing"}); err == nil || !strings.Contains(err.Error(), "an earlier move") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A pattern passes over what has nothing new, never over what is broken.
+func TestPatternNamesBrokenLedgers(t *testing.T) {
+	w := newWorld(t, 0)
+	w.mustPromote(Request{Channel: "os/next", Digest: w.push("os", "1")})
+	if err := w.store.Create(t.Context(), "ledger/os/next/00000009.json", strings.NewReader("{}")); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := w.Plan(t.Context(), Order{Requests: []Request{{Channel: "os/testing"}}, OnlyNew: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Apply(t.Context(), plan); !errors.Is(err, ledger.ErrBroken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTrainMembersDoNotMoveAlone(t *testing.T) {
+	w := newTrain(t, 2)
+	for _, o := range []Order{
+		{Requests: []Request{{Channel: "a0/live", Digest: w.push("a0", "x")}}},
+		{Requests: []Request{{Channel: "a0/live", Rollback: true}}},
+		{Train: "all", OnlyNew: true},
+	} {
+		var request *RequestError
+		if _, err := w.Plan(t.Context(), o); !errors.As(err, &request) || !strings.Contains(err.Error(), "train all") {
+			t.Errorf("%+v: got %v", o, err)
+		}
+	}
+}
+
+// A gate that closed while content was under way is seen before the intent.
+func TestOldJudgementIsMadeAgain(t *testing.T) {
+	w := newWorld(t, 0)
+	digest := w.push("os", "1")
+	w.mustPromote(Request{Channel: "os/next", Digest: digest})
+	plan := w.plan(Request{Channel: "os/testing"})
+	w.proof.failed[digest] = true
+	w.Now = func() time.Time { return time.Now().Add(2 * stale) }
+	if err := w.Apply(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "closed since") {
+		t.Errorf("got %v", err)
+	}
+	w.want("os/testing", "")
+}
+
+// A digest that the channel holds may get another version.
+func TestAnotherVersionOfTheSame(t *testing.T) {
+	w := newWorld(t, 0)
+	digest := w.push("os", "1")
+	w.mustPromote(Request{Channel: "os/next", Digest: digest})
+	w.mustPromote(Request{Channel: "os/testing"})
+	for _, v := range []string{"v1.0.0", "v1.0.1", "v1.0.1"} {
+		w.mustPromote(Request{Channel: "os/stable", Version: v})
+		if got := w.points(w.other.Host + "/prod/os:" + v); got != digest {
+			t.Errorf("%s points to %q", v, got)
+		}
+	}
+}
+
+// What was rolled back comes back by promotion, not by another rollback.
+func TestRollbackIsNoWayForward(t *testing.T) {
+	w := newWorld(t, 1)
+	first, second := w.push("a0", "x"), w.push("a0", "y")
+	w.mustPromote(Request{Channel: "a0/live", Digest: first})
+	w.mustPromote(Request{Channel: "a0/live", Digest: second})
+	w.mustPromote(Request{Channel: "a0/live", Rollback: true})
+	if err := w.Lift(t.Context(), "a0/live", second, "why not"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.promote(Request{Channel: "a0/live", Rollback: true, Digest: second}); err == nil || !strings.Contains(err.Error(), "promote it instead") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // Retention that is deleting a digest, or died at it, keeps it from being promoted.

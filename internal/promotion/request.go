@@ -15,12 +15,11 @@ import (
 // Request is what somebody wants moved. Of Digest, Tag and Rollback one may be
 // said; without any, what the channel before holds is meant.
 type Request struct {
-	Channel    string // full name
-	Digest     string
-	Version    string // vX.Y.Z, where the channel requires one
-	Tag        string // a signed git tag: the image of its commit is meant, and it approves
-	Repository string // where the tag is
-	Rollback   bool   // back to Digest, or to what the channel held before
+	Channel  string // full name
+	Digest   string
+	Version  string // vX.Y.Z, where the channel requires one
+	Tag      string // a signed git tag: the image of its commit is meant, and it approves
+	Rollback bool   // back to Digest, or to what the channel held before
 }
 
 // Order is requests that make one plan.
@@ -139,7 +138,8 @@ func (p *Promoter) resolveTag(ctx context.Context, r Request, out *resolved) err
 	if len(accepted) == 0 {
 		return fmt.Errorf("%s: its gate takes no signed tags; name their signers under approvals", r.Channel)
 	}
-	tag, err := p.Proof.Tag(ctx, r.Repository, r.Tag, accepted)
+	a, _ := p.Config.Artifact(out.edge.Artifact)
+	tag, err := p.Proof.Tag(ctx, a.Repository, r.Tag, accepted)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Channel, err)
 	}
@@ -166,6 +166,9 @@ func resolveRollback(out *resolved) error {
 	}
 	for _, stay := range slices.Backward(out.target.Stays()) {
 		_, barred := out.target.Barred(stay.Done.Digest)
+		if _, before := out.source.Barred(stay.Done.Digest); before {
+			barred = true
+		}
 		if stay.Done.Digest != holds && !barred {
 			out.edge.Digest = stay.Done.Digest
 			return nil
@@ -174,10 +177,26 @@ func resolveRollback(out *resolved) error {
 	return fmt.Errorf("%s has nothing to go back to; `slipway channel history %s` shows what it held", out.target.Channel, out.target.Channel)
 }
 
+// coupledAlone refuses a member of a train without the others.
+func (p *Promoter) coupledAlone(requests []Request) error {
+	for _, r := range requests {
+		for _, t := range p.Config.Trains {
+			a, ch, _ := channel.Split(r.Channel)
+			if ch == t.Channel && slices.Contains(t.Artifacts, a) {
+				return &RequestError{fmt.Errorf("%s moves with train %s, together or not at all; use --train %s", r.Channel, t.Name, t.Name)}
+			}
+		}
+	}
+	return nil
+}
+
 // requests are those of a train, or of the order itself.
 func (p *Promoter) requests(o Order) ([]Request, error) {
 	if o.Train == "" {
-		return o.Requests, nil
+		return o.Requests, p.coupledAlone(o.Requests)
+	}
+	if o.OnlyNew {
+		return nil, &RequestError{fmt.Errorf("train %s moves whole; a pattern leaves out what has nothing new", o.Train)}
 	}
 	i := slices.IndexFunc(p.Config.Trains, func(t channel.Train) bool { return t.Name == o.Train })
 	if i < 0 {

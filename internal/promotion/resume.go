@@ -19,7 +19,7 @@ func (r *run) rollForward(ctx context.Context) {
 			continue
 		}
 		if err := r.resume(ctx, step.Channel()); err != nil {
-			step.aside(fmt.Errorf("roll the open move of %s forward: %w", step.Channel(), err))
+			step.aside(fmt.Errorf("roll the open move of %s forward: %w; if it never can be, `slipway promotion resume %s --give-up`", step.Channel(), err, step.Channel()))
 			continue
 		}
 		r.judgeAgain(ctx, step)
@@ -51,6 +51,8 @@ func (r *run) judgeAgain(ctx context.Context, step *Step) {
 // resume ends the open move of a channel, and of those that move with it. It is
 // nobody else's: its run is dead, and the resume record is the lock.
 func (r *run) resume(ctx context.Context, full string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.deadline(), fmt.Errorf("it took longer than %s", r.deadline()))
+	defer cancel()
 	line, err := ledger.Read(ctx, r.Store, full)
 	if err != nil {
 		return err
@@ -111,14 +113,18 @@ func (r *run) takeOver(ctx context.Context, e Edge, line ledger.Line) (*mover, e
 func (m *mover) again(ctx context.Context) error {
 	open, _ := m.line.Open()
 	err := m.look(ctx, open.From)
-	if moved := (*movedError)(nil); errors.As(err, &moved) {
+	restoring := open.Digest == open.From // then the pointer is elsewhere, and that is why
+	if isElsewhere(err) && !restoring {
 		return m.aside(ctx, err)
 	}
-	if err == nil && m.had != m.edge.Digest {
+	if err == nil || restoring {
 		err = m.place.bring(ctx)
 	}
 	if err != nil {
 		return err
+	}
+	if err := m.spared(ctx); err != nil {
+		return m.aside(ctx, err)
 	}
 	return m.carry(ctx)
 }
@@ -158,8 +164,12 @@ func (p *Promoter) GiveUp(ctx context.Context, channels []string, why string) er
 		if err := r.outlive(ctx, line.Runner()); err != nil {
 			return err
 		}
+		cause := errors.New("given up: " + why)
+		if open.Train != "" {
+			return r.giveUpTrain(ctx, open, cause)
+		}
 		aside := r.record(ledger.Aside, open.Digest)
-		aside.Why = "given up: " + why
+		aside.Why = cause.Error()
 		_, err = line.Append(ctx, p.Store, aside)
 		return err
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,6 +14,8 @@ import (
 // the first pointer moves: gates, content, credentials, the ledger of each. Once one
 // has moved, the only way is forward, if need be by the next run.
 func (r *run) moveTrain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.deadline(), fmt.Errorf("the train took longer than %s", r.deadline()))
+	defer cancel()
 	ready, err := r.coupled()
 	if err != nil || len(ready) == 0 {
 		r.stop(ready, err)
@@ -52,6 +53,8 @@ func (r *run) coupled() (ready []*Step, err error) {
 			ready = append(ready, step)
 		case Held:
 			err = fmt.Errorf("%s is held: %s", step.Channel(), step.unmet())
+		case Open:
+			err = fmt.Errorf("%s: %s", step.Channel(), step.Problem)
 		case Broken:
 			err = fmt.Errorf("%s is set aside: %w", step.Channel(), step.err)
 		}
@@ -68,6 +71,9 @@ func (r *run) stop(ready []*Step, err error) {
 
 func (r *run) prepareMember(ctx context.Context, step *Step) (*mover, error) {
 	m, err := r.prepare(ctx, step)
+	if err == nil {
+		err = r.stillReady(ctx, step)
+	}
 	if err == nil {
 		err = m.place.mayWrite(ctx)
 	}
@@ -142,84 +148,4 @@ func together[T any](all []T, do func(i int, one T) error) error {
 	}
 	_ = group.Wait() // errors are in errs
 	return errors.Join(errs...)
-}
-
-// resumeTrain ends a train's open moves: forward if every member had its intent,
-// for then pointers may have moved; else back, for then none has.
-func (r *run) resumeTrain(ctx context.Context, of ledger.Record, plan Document) error {
-	open, complete, err := r.openMembers(ctx, of, plan)
-	if err != nil {
-		return err
-	}
-	var movers []*mover
-	for _, member := range open {
-		m, err := r.takeOver(ctx, member.edge, member.line)
-		if err == nil {
-			err = m.lookOver(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", member.edge.Channel(), err)
-		}
-		complete = complete || m.had == m.edge.Digest
-		movers = append(movers, m)
-	}
-	if !complete {
-		return asideAll(ctx, movers, errors.New("the run died before every member of the train had its intent"))
-	}
-	return forwardAll(ctx, movers)
-}
-
-type member struct {
-	edge Edge
-	line ledger.Line
-}
-
-// openMembers are those whose move is open; complete says that each of the others
-// has ended its own, or had none to make.
-func (r *run) openMembers(ctx context.Context, of ledger.Record, plan Document) (open []member, complete bool, err error) {
-	complete = true
-	for _, e := range plan.Edges {
-		line, err := ledger.Read(ctx, r.Store, e.Channel())
-		if err != nil {
-			return nil, false, err
-		}
-		if intent, isOpen := line.Open(); isOpen && intent.Run == of.Run {
-			open = append(open, member{*e, line})
-			continue
-		}
-		holds, _ := line.Holds()
-		ended := slices.ContainsFunc(line.Stays(), func(s ledger.Stay) bool { return s.Intent.Run == of.Run })
-		complete = complete && (ended || holds == e.Digest)
-	}
-	return open, complete, nil
-}
-
-// lookOver looks, and says of a pointer that moved from outside that the train goes
-// over it: a train that is under way cannot stay half way.
-func (m *mover) lookOver(ctx context.Context) error {
-	open, _ := m.line.Open()
-	err := m.look(ctx, open.From)
-	if moved := (*movedError)(nil); errors.As(err, &moved) {
-		m.run.say("%s: %v", m.edge.Channel(), err)
-		return nil
-	}
-	return err
-}
-
-func forwardAll(ctx context.Context, movers []*mover) error {
-	for _, m := range movers {
-		err := m.place.bring(ctx)
-		if err == nil {
-			err = m.point(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w; the train is under way, and the next run brings the rest after it", m.edge.Channel(), err)
-		}
-	}
-	for _, m := range movers {
-		if err := m.done(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }

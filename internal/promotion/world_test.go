@@ -85,14 +85,25 @@ channels:
   - name: live
     gate: {tests: [{name: unit, signers: [ci]}]}
 artifacts:
-- {name: os, kind: image, location: HOST/os, locations: {stable: OTHER/prod/os}, channels: image}
+- {name: os, kind: image, location: HOST/os, locations: {stable: OTHER/prod/os}, channels: image, repository: here}
 `
 
 const pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 
 // newWorld adds artifacts "a0", "a1" … of the simple channels, each in a repository of
-// its own, and a train of them all.
+// its own.
 func newWorld(t *testing.T, simple int) *world {
+	t.Helper()
+	return newWorldOf(t, simple, false)
+}
+
+// newTrain couples the simple ones.
+func newTrain(t *testing.T, simple int) *world {
+	t.Helper()
+	return newWorldOf(t, simple, true)
+}
+
+func newWorldOf(t *testing.T, simple int, coupled bool) *world {
 	t.Helper()
 	w := &world{T: t, proof: &fakeProof{failed: map[string]bool{}, approvers: []string{"ann"}}}
 	w.proxy = registry.NewProxy(t, registry.Start(t, registry.InProcess).Host)
@@ -103,7 +114,7 @@ func newWorld(t *testing.T, simple int) *world {
 		names = append(names, fmt.Sprintf("a%d", i))
 		text += fmt.Sprintf("- {name: a%d, kind: image, location: %s/a%d, channels: simple}\n", i, w.proxy.Host, i)
 	}
-	if simple > 1 {
+	if coupled {
 		text += "trains:\n- {name: all, channel: live, artifacts: [" + strings.Join(names, ", ") + "]}\n"
 	}
 	config, err := channel.Parse([]byte(text), func(string) ([]byte, error) { return []byte(pem), nil })

@@ -33,6 +33,7 @@ func newPeople(t *testing.T) *people {
 	if err := os.WriteFile(filepath.Join(dir, "people"), []byte("ann@example.com "+public+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	p.reconfigure("{stable: THERE/os}, channels: image}", "{stable: THERE/os}, channels: image, repository: \""+p.repo.URL+"\"}")
 	p.reconfigure("chatops: {key: chatops.pub}", "people: {ssh: people}")
 	p.reconfigure("signers: [chatops]", "tags: [people]")
 	p.reconfigure("from: next", "from: next\n    order: held")
@@ -68,7 +69,7 @@ func (p *people) sign(key, tag string) {
 
 // request asks for the image of a tag's commit in testing.
 func (p *people) request(tag string) promotion.Request {
-	return promotion.Request{Channel: "os/testing", Tag: tag, Repository: p.repo.URL}
+	return promotion.Request{Channel: "os/testing", Tag: tag}
 }
 
 // A person's signed tag approves the image of its commit, not what next holds today.
