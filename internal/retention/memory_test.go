@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ func TestMemory(t *testing.T) {
 	w.apply.Config.Retention[0].Keep.Last = 0
 	known = nil
 	before := heap()
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(before + 90<<20)) // as the command does
 	most := highest()
 	view, err := w.apply.Look(t.Context(), repository)
 	if err != nil {

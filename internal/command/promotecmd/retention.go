@@ -15,6 +15,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/oci"
+	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/retention"
 )
 
@@ -59,6 +60,7 @@ func (p *pruner) planner(ctx context.Context) (*retention.Planner, error) {
 		return nil, fmt.Errorf("%s has no rules under retention; nothing may go", p.config)
 	}
 	debug.SetGCPercent(100) // inventories are large; commands begin with a wasteful setting
+	promotion.LimitMemory()
 	return &retention.Planner{
 		Config: p.channels, Store: p.store, Registry: p.registryAs(authn.DefaultKeychain), InFlight: (&inFlight{store: p.store}).digests,
 		MaxShare: p.share, Parallel: p.concurrency, Say: p.say,
