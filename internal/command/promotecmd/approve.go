@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -27,7 +26,7 @@ func promotionApprove(env cli.Env) *cobra.Command {
 	var key string
 	var a approval.Approval
 	c := &cobra.Command{
-		Use: "approve HASH", Short: "Sign that somebody approves a plan", Args: oneArg("the plan's hash"),
+		Use: "approve HASH", Short: "Sign that somebody approves a plan", Args: oneArgument("plan's hash"),
 		Long: `Sign that somebody approves a plan.
 
 This is what the chat-ops plugin does after it has seen, by OWNERS, that the author of
@@ -40,13 +39,9 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 			if err := w.load(c.Context()); err != nil {
 				return err
 			}
-			text, err := os.ReadFile(key)
+			signer, err := readSigner(env, key, passwordEnv)
 			if err != nil {
-				return fmt.Errorf("read the signing key: %w", err)
-			}
-			signer, err := signing.ParsePrivate(text, []byte(env.Getenv("SLIPWAY_KEY_PASSWORD")))
-			if err != nil {
-				return fmt.Errorf("read the signing key %s: %w", key, err)
+				return err
 			}
 			a.Plan, a.At = args[0], time.Now().UTC()
 			if err := w.checkApproval(c.Context(), a.Plan, signer); err != nil {
@@ -60,7 +55,7 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 		},
 	}
 	w.addFlags(c.Flags())
-	c.Flags().StringVar(&key, "key", "", "file of the private key, whose password is in $SLIPWAY_KEY_PASSWORD if it has one")
+	c.Flags().StringVar(&key, "key", "", "file of the private key, whose password is in $"+passwordEnv+" if it has one")
 	c.Flags().StringVar(&a.Approver, "approver", "", "who approves")
 	c.Flags().StringVar(&a.Comment, "comment", "", "where they said so: a URL or an ID")
 	return c
@@ -149,16 +144,6 @@ func printKept(w io.Writer, k kept) {
 	}
 	for _, a := range k.Approvals {
 		fmt.Fprintf(w, "approved by %s\t%s\t%s\tsigned by %s\n", a.Approver, timeText(a.At), a.Comment, a.Name)
-	}
-}
-
-// oneArg demands exactly one argument, and names it.
-func oneArg(what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return cli.Misuse("name %s, and nothing else; see `%s --help`", what, c.CommandPath())
-		}
-		return nil
 	}
 }
 

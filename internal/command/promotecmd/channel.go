@@ -115,7 +115,7 @@ func printStanding(w io.Writer, s standing) {
 func channelHistory(env cli.Env) *cobra.Command {
 	w := newWorld(env)
 	return w.showing(&cobra.Command{
-		Use: "history CHANNEL", Short: "Show every record of a channel's ledger, oldest first, after verifying its chain", Args: oneArg("a channel"),
+		Use: "history CHANNEL", Short: "Show every record of a channel's ledger, oldest first, after verifying its chain", Args: oneArgument("channel"),
 		Example: "  slipway channel history hello-os/stable --store gs://BUCKET",
 	}, func(ctx context.Context, args []string) (any, func(io.Writer), error) {
 		if _, _, err := w.known(args[0]); err != nil {

@@ -115,7 +115,7 @@ func channelRestore(env cli.Env) *cobra.Command {
 	var why string
 	var confirm bool
 	c := &cobra.Command{
-		Use: "restore CHANNEL", Short: "Point a channel back to what its ledger says, after a write from outside", Args: oneArg("a channel"),
+		Use: "restore CHANNEL", Short: "Point a channel back to what its ledger says, after a write from outside", Args: oneArgument("channel"),
 		Example: "  slipway channel restore hello-os/stable --why 'moved by hand' --store gs://BUCKET --confirm",
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := w.promoter(c.Context())

@@ -53,7 +53,7 @@ func channelShow(env cli.Env) *cobra.Command {
 	w := newWorld(env)
 	var form command.Form
 	c := &cobra.Command{
-		Use: "show CHANNEL", Short: "Show what a channel holds, and the whole way it came there", Args: oneArg("a channel"),
+		Use: "show CHANNEL", Short: "Show what a channel holds, and the whole way it came there", Args: oneArgument("channel"),
 		Long: `Show what a channel holds, and the whole way it came there.
 
 For each channel on the way: when, by whom, by which plan, and the evidence and the

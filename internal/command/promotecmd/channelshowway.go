@@ -60,19 +60,8 @@ type walk struct {
 }
 
 func newWalk(w *world) (*walk, error) {
-	keys := []signing.Verifier{}
-	for _, name := range slices.Sorted(maps.Keys(w.channels.Signers)) {
-		s := w.channels.Signers[name]
-		if s.SignsTags() {
-			continue
-		}
-		key, err := signing.ParsePublic(s.Data)
-		if err != nil {
-			return nil, fmt.Errorf("signer %s: %w", name, err)
-		}
-		keys = append(keys, signing.Verifier{Verifier: key, Name: name, NotAfter: s.Until})
-	}
-	return &walk{world: w, keys: keys}, nil
+	keys, err := w.verifiers(slices.Sorted(maps.Keys(w.channels.Signers)))
+	return &walk{world: w, keys: keys}, err
 }
 
 // longest bounds a way, should ledgers lead in circles.

@@ -90,7 +90,7 @@ func (a *adding) run(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	signer, err := a.signer()
+	signer, err := readSigner(a.env, a.key, a.passwordEnv)
 	if err != nil {
 		return err
 	}
@@ -196,21 +196,22 @@ func (a *adding) subjects(subject artifact) ([]evidence.Subject, error) {
 	return append(subjects, evidence.Subject{Name: "disk", Digest: disk.digest}), nil
 }
 
-func (a *adding) signer() (dsse.SignerVerifier, error) {
-	text, err := readFile(a.key, maxKey)
+// readSigner reads a private key, whose password is in a variable if it has one.
+func readSigner(env cli.Env, file, passwordEnv string) (dsse.SignerVerifier, error) {
+	text, err := readFile(file, maxKey)
 	if err != nil {
 		return nil, fmt.Errorf("read private key: %w", err)
 	}
 	var password []byte
-	if value := a.env.Getenv(a.passwordEnv); value != "" {
+	if value := env.Getenv(passwordEnv); value != "" {
 		password = []byte(value)
 	}
 	signer, err := signing.ParsePrivate(text, password)
 	switch {
 	case errors.Is(err, signing.ErrPassword):
-		return nil, fmt.Errorf("%s: %w; set $%s", a.key, err, a.passwordEnv)
+		return nil, fmt.Errorf("%s: %w; set $%s", file, err, passwordEnv)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", a.key, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return signer, nil
 }

@@ -145,7 +145,7 @@ then shows pointers that had moved already, and channel restore puts them back.`
 func promotionShow(env cli.Env) *cobra.Command {
 	w := newWorld(env)
 	return w.showing(&cobra.Command{
-		Use: "show HASH", Short: "Show a plan that the store keeps, and who approved it", Args: oneArg("the plan's hash"),
+		Use: "show HASH", Short: "Show a plan that the store keeps, and who approved it", Args: oneArgument("plan's hash"),
 		Example: "  slipway promotion show sha256:0123... --store gs://BUCKET",
 	}, func(ctx context.Context, args []string) (any, func(io.Writer), error) {
 		return w.keptPlan(ctx, args[0])

@@ -22,7 +22,7 @@ import (
 type world struct {
 	env         cli.Env
 	config      string
-	url         string
+	at          storeFlag
 	who         string
 	concurrency int
 
@@ -36,7 +36,7 @@ func newWorld(env cli.Env) *world { return &world{env: env} }
 // addFlags adds where the configuration and the store are.
 func (w *world) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&w.config, "config", "config/channels.yaml", "the channels' configuration")
-	flags.StringVar(&w.url, "store", "", "where the ledger and evidence are: a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX")
+	w.at.add(flags)
 	flags.IntVar(&w.concurrency, "jobs", 16, "channels that are worked on at a time")
 }
 
@@ -47,8 +47,8 @@ func (w *world) addWho(flags *pflag.FlagSet) {
 
 // load reads the configuration, and opens the store.
 func (w *world) load(ctx context.Context) (err error) {
-	if w.url == "" {
-		return cli.Misuse("--store is missing; name a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX")
+	if err := w.at.check(); err != nil {
+		return err
 	}
 	if w.concurrency < 1 {
 		return cli.Misuse("--jobs is %d; it must be 1 or more", w.concurrency)
@@ -56,7 +56,7 @@ func (w *world) load(ctx context.Context) (err error) {
 	if w.channels, err = channel.Load(w.config); err != nil {
 		return err
 	}
-	w.store, err = storeurl.Open(ctx, w.url)
+	w.store, err = w.at.open(ctx)
 	return err
 }
 
