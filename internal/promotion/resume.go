@@ -113,7 +113,7 @@ func (r *run) takeOver(ctx context.Context, e Edge, line ledger.Line) (*mover, e
 func (m *mover) again(ctx context.Context) error {
 	open, _ := m.line.Open()
 	err := m.look(ctx, open.From)
-	restoring := open.Digest == open.From // then the pointer is elsewhere, and that is why
+	restoring := open.Digest == open.From && open.Version == "" // then the pointer is elsewhere, and that is why
 	if isElsewhere(err) && !restoring {
 		return m.aside(ctx, err)
 	}
