@@ -53,3 +53,33 @@ func TestOnlyARefusalEndsAMove(t *testing.T) {
 		})
 	}
 }
+
+// A move is not done whose version the registry refused, wherever the channel is.
+func TestRefusedVersionIsNotRecorded(t *testing.T) {
+	w := newWorld(t, 0)
+	digest := w.push("os", "1")
+	w.mustPromote(Request{Channel: "os/next", Digest: digest})
+	w.mustPromote(Request{Channel: "os/testing"})
+	prod, client := w.other.Host+"/prod/os", oci.New(oci.Config{})
+	m, err := client.Manifest(t.Context(), w.proxy.Host+"/os", digest)
+	if err == nil {
+		err = client.Copy(t.Context(), w.proxy.Host+"/os", prod, digest)
+	}
+	if err == nil {
+		err = client.Tag(t.Context(), prod, "stable", m) // by hand, to the same digest
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.other.Break(registry.Breakage{Match: writes, Status: http.StatusForbidden})
+	if err := w.promote(Request{Channel: "os/stable", Version: "v1.0.0"}); err == nil {
+		t.Error("it moved without its version")
+	}
+	line, err := ledger.Read(t.Context(), w.store, "os/stable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := line.Records[len(line.Records)-1]; last.Kind != ledger.Aside {
+		t.Errorf("the line ends with %s: %s", last.Kind, last.Why)
+	}
+}
