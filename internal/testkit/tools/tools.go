@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,15 @@ var (
 	regctl = server.Program{Package: "github.com/regclient/regclient/cmd/regctl", Version: "v0.11.7"}
 )
 
+// prow is the version of Prow that go.mod has too: tests hold the two together.
+const prow = "v0.0.0-20240619181241-cfb8754e0459"
+
+// prowProgram is one of Prow's programs. Its golang.org/x/tools does not compile with
+// the Go of today.
+func prowProgram(folder string) server.Program {
+	return server.Program{Package: "sigs.k8s.io/prow/" + folder, Version: prow, Toolchain: "go1.22.12"}
+}
+
 // buildDeadline is for one program, on a machine that has none of its modules.
 const buildDeadline = 20 * time.Minute
 
@@ -33,6 +43,16 @@ func Crane(t testing.TB) string { return install(t, crane) }
 
 // Regctl is the path of the program regctl, which reads and writes registries.
 func Regctl(t testing.TB) string { return install(t, regctl) }
+
+// Prow is the path of one of Prow's own programs, such as hook, checkconfig,
+// branchprotector, gerrit or fakegerritserver. The first takes two minutes to build, the others less.
+func Prow(t testing.TB, name string) string {
+	folder := "cmd/" + name
+	if strings.HasPrefix(name, "fake") {
+		folder = "test/integration/" + folder
+	}
+	return install(t, prowProgram(folder))
+}
 
 // Install is the path of the program cosign, crane or regctl, which it builds first if
 // this user never did. It is for who is no test.
@@ -59,7 +79,7 @@ func install(t testing.TB, program server.Program) string {
 	case os.Getenv("CI") != "":
 		t.Fatal(err)
 	default:
-		t.Skipf("%v: run go test ./internal/testkit/tools with SLIPWAY_E2E=promotion where the Go module proxy can be reached", err)
+		t.Skipf("%v: run the test again where the Go module proxy can be reached", err)
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"slipway.dev/slipway/internal/exec"
@@ -23,5 +24,16 @@ func TestInstall(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// The programs are those of the Prow that the product is compiled with.
+func TestProwIsTheProducts(t *testing.T) {
+	mod, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(mod), "\tsigs.k8s.io/prow "+prow+"\n") {
+		t.Errorf("go.mod has another version of Prow than %s", prow)
 	}
 }

@@ -19,15 +19,16 @@ import (
 
 // Program is a server's main package at a version.
 type Program struct {
-	Package string
-	Version string
+	Package   string
+	Version   string
+	Toolchain string // of Go, as in go1.22.12; empty is this one
 }
 
 // The servers: Minio and Versitygw speak S3, FakeGCS speaks Google Cloud Storage.
 var (
-	Minio     = Program{"github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"}
-	Versitygw = Program{"github.com/versity/versitygw/cmd/versitygw", "v1.8.0"}
-	FakeGCS   = Program{"github.com/fsouza/fake-gcs-server", "v1.56.1"}
+	Minio     = Program{Package: "github.com/minio/minio", Version: "v0.0.0-20260212201848-7aac2a2c5b7c"}
+	Versitygw = Program{Package: "github.com/versity/versitygw/cmd/versitygw", Version: "v1.8.0"}
+	FakeGCS   = Program{Package: "github.com/fsouza/fake-gcs-server", Version: "v1.56.1"}
 )
 
 // Name is the name of the program's file.
@@ -82,10 +83,14 @@ func (p Program) build(ctx context.Context, dir string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(aside) }()
+	env := append(os.Environ(), "GOBIN="+aside, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	if p.Toolchain != "" {
+		env = append(env, "GOTOOLCHAIN="+p.Toolchain)
+	}
 	err = exec.Run(ctx, exec.Cmd{
 		Args: []string{"go", "install", "-trimpath", "-ldflags=-s -w", p.Package + "@" + p.Version},
 		Dir:  dir, // outside of any module
-		Env:  append(os.Environ(), "GOBIN="+aside, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off"),
+		Env:  env,
 	})
 	if err != nil {
 		return err
