@@ -78,6 +78,9 @@ type Approvals struct {
 	Count   int      `json:"count"`
 	Signers []string `json:"signers,omitempty"` // whose signed approvals count, such as the chat-ops plugin's
 	Tags    []string `json:"tags,omitempty"`    // whose signed git tags count
+	// Path is in the configuration repository: whom its OWNERS name as approvers may
+	// approve by comment, and push release tags.
+	Path string `json:"path,omitempty"`
 }
 
 // Artifact is one thing that moves through channels, digest by digest.

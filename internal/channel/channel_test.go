@@ -107,6 +107,9 @@ func TestParseRefuses(t *testing.T) {
 		{"freeze", "to: 2027-01-03", "to: 2026-01-03", "ends before it begins"},
 		{"freeze of two kinds", "reason: weekend, weekly", "reason: weekend, to: 2026-12-20T00:00:00Z, weekly", "either"},
 		{"weekly", "Fri 16:00", "Friday", "weekly"},
+		{"path outside", "count: 2, ", "count: 2, path: ../stable, ", "no path within"},
+		{"path that is not clean", "count: 2, ", "count: 2, path: config//stable, ", "no path within"},
+		{"override that nobody signs", "{count: 2, signers: [ci], tags: [people]}\n      soak: 24h\n      freeze:\n      - {", "{count: 2, tags: [people]}\n      soak: 24h\n      freeze:\n      - {override: managers, ", "nobody signs that"},
 		{"artifact's name", "name: hello/os", "name: hello//os", "is no name"},
 		{"artifact named like a channel", "{name: pkg", "{name: hello/os/next", "also a channel of hello/os"},
 		{"kind", "kind: file", "kind: files", "not image, file or release"},
@@ -158,9 +161,9 @@ func TestFreeze(t *testing.T) {
 		{lunch, "2026-11-25T12:30:00Z", "2026-11-25T13:00:00Z"},
 		{lunch, "2026-11-24T12:30:00Z", ""},
 	} {
-		end, ok := tt.freeze.End(date(tt.at))
-		if want := tt.end != ""; ok != want || ok && !end.Equal(date(tt.end)) {
-			t.Errorf("%s: got %s, %v, want %q", tt.at, end, ok, tt.end)
+		begin, end, ok := tt.freeze.Span(date(tt.at))
+		if want := tt.end != ""; ok != want || ok && (!end.Equal(date(tt.end)) || begin.After(date(tt.at))) {
+			t.Errorf("%s: got %s to %s, %v, want %q", tt.at, begin, end, ok, tt.end)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -161,6 +162,9 @@ func (c *Config) checkGate(p *problems, at string, ch Channel) {
 		if err := f.check(); err != nil {
 			p.add("%s: %w", at, err)
 		}
+		if f.Override != "" && (g.Approvals == nil || len(g.Approvals.Signers) == 0) {
+			p.add("%s: freeze %q may be overridden, but nobody signs that: name signers under approvals", at, f.Reason)
+		}
 	}
 }
 
@@ -173,6 +177,9 @@ func (c *Config) checkApprovals(p *problems, at string, a Approvals) {
 	}
 	if a.Count > 1 && len(a.Signers) > 0 && len(a.Tags) > 0 && len(c.People) == 0 {
 		p.add("%s: approvals by signers and by tags name a person differently; say under people who is whom, or one person counts twice", at)
+	}
+	if a.Path != "" && (path.Clean(a.Path) != a.Path || path.IsAbs(a.Path) || strings.HasPrefix(a.Path, "..")) {
+		p.add("%s: approvals path %q is no path within the configuration repository", at, a.Path)
 	}
 	c.checkSigners(p, at+": approvals", a.Signers, false)
 	c.checkSigners(p, at+": approvals by tags", a.Tags, true)

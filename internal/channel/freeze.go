@@ -12,27 +12,29 @@ type Freeze struct {
 	From   time.Time `json:"from,omitzero"`
 	To     time.Time `json:"to,omitzero"`
 	Weekly string    `json:"weekly,omitempty"` // "Fri 16:00 - Mon 08:00", UTC
+	// Override names the people, an alias of OWNERS_ALIASES, who may let a plan pass.
+	Override string `json:"override,omitempty"`
 }
 
-// End is when the freeze that covers t ends; ok is false if it does not cover t.
-// Its first moment belongs to a freeze, its last does not.
-func (f Freeze) End(t time.Time) (end time.Time, ok bool) {
+// Span is from when until when the freeze is that covers t; ok is false if it does not
+// cover t. Its first moment belongs to a freeze, its last does not.
+func (f Freeze) Span(t time.Time) (begin, end time.Time, ok bool) {
 	if f.Weekly == "" {
-		return f.To, !t.Before(f.From) && t.Before(f.To)
+		return f.From, f.To, !t.Before(f.From) && t.Before(f.To)
 	}
 	from, to, err := parseWeekly(f.Weekly)
 	if err != nil { // Load has refused it
-		return time.Time{}, false
+		return time.Time{}, time.Time{}, false
 	}
 	t = t.UTC()
 	sunday := time.Date(t.Year(), t.Month(), t.Day()-int(t.Weekday()), 0, 0, 0, 0, time.UTC)
 	for _, week := range []time.Time{sunday.AddDate(0, 0, -7), sunday} {
 		begin, end := week.Add(from), week.Add(to)
 		if !t.Before(begin) && t.Before(end) {
-			return end, true
+			return begin, end, true
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, time.Time{}, false
 }
 
 func (f Freeze) check() error {

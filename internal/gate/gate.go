@@ -38,13 +38,6 @@ type Result struct {
 	Notes    []string // newer statements that did not count, and why
 }
 
-// Approval is one person's yes to a plan.
-type Approval struct {
-	Who string
-	At  time.Time
-	Key string // of the statement in the store, or the signed tag
-}
-
 // Requirement is one thing that a gate requires.
 type Requirement struct {
 	Name string   `json:"name"` // "test boot", "approvals", "order", "soak", "freeze", "barred"
@@ -76,7 +69,7 @@ func Check(ch channel.Channel, f Facts) []Requirement {
 		all = append(all, f.before())
 	} else {
 		all = append(all, f.order(ch)...)
-		all = append(all, f.freezes(ch.Gate.Freeze)...)
+		all = append(all, freezes(ch.Gate.Freeze, f.Now, nil)...)
 	}
 	return append(all, f.barred()...)
 }
@@ -132,52 +125,6 @@ func (f Facts) disk(tests []channel.Test) []Requirement {
 	return []Requirement{{Name: "disk", Met: true, Why: strings.Join(took, ", ") + " took " + strings.Join(common, ", ")}}
 }
 
-// Consent is what is known of a plan's approvals.
-type Consent struct {
-	Now       time.Time
-	Err       error               // approvals that cannot be trusted
-	Person    func(string) string // one name for all names of a person; nil is the name in lower case
-	Plan      string              // its hash
-	Requester string              // whose own approval does not count
-	Given     []Approval
-	Notes     []string  // statements that did not count, and why
-	Spent     time.Time // when the channel last came to hold the digest: what was said before that was for then
-}
-
-// Check judges whether enough people approve.
-func (c Consent) Check(a channel.Approvals) Requirement {
-	r := Requirement{Name: "approvals"}
-	if c.Err != nil {
-		r.Why = c.Err.Error()
-		return r
-	}
-	if c.Person == nil {
-		c.Person = strings.ToLower
-	}
-	var who []string
-	for _, approval := range c.Given {
-		name := c.Person(approval.Who)
-		switch {
-		case approval.At.After(c.Now.Add(Skew)):
-			c.Notes = append(c.Notes, name+" approved at "+approval.At.UTC().Format(time.RFC3339)+", in the future")
-		case !c.Spent.IsZero() && !approval.At.After(c.Spent):
-			c.Notes = append(c.Notes, name+" approved an earlier move")
-		case name != c.Person(c.Requester) && !slices.Contains(who, name):
-			who = append(who, name)
-			r.Keys = append(r.Keys, approval.Key)
-		}
-	}
-	r.Met = len(who) >= a.Count && a.Count > 0
-	r.Why = fmt.Sprintf("%d of %d", len(who), a.Count)
-	if len(who) > 0 {
-		r.Why += ": " + strings.Join(who, ", ")
-	}
-	if !r.Met {
-		r.Why = strings.Join(append([]string{r.Why + "; people approve the plan " + c.Plan}, c.Notes...), "; ")
-	}
-	return r
-}
-
 // order is that the channel before holds the digest, and held it long enough.
 func (f Facts) order(ch channel.Channel) []Requirement {
 	if ch.From == "" {
@@ -223,15 +170,6 @@ func (f Facts) stay(held bool) (since, until time.Time, ok bool) {
 		}
 	}
 	return time.Time{}, time.Time{}, false
-}
-
-func (f Facts) freezes(freezes []channel.Freeze) []Requirement {
-	for _, freeze := range freezes {
-		if end, frozen := freeze.End(f.Now); frozen {
-			return []Requirement{{Name: "freeze", Why: fmt.Sprintf("%s, until %s", freeze.Reason, end.UTC().Format(time.RFC3339))}}
-		}
-	}
-	return nil
 }
 
 // before is what a rollback needs instead of an order: its way was gone once.

@@ -159,23 +159,26 @@ func TestDisk(t *testing.T) {
 
 func TestConsent(t *testing.T) {
 	two := channel.Approvals{Count: 2}
-	ann, bob := Approval{"ann", now, "approvals/1"}, Approval{"bob", now, "approvals/2"}
+	ann, bob := Said{Who: "ann", At: now, Key: "decisions/1"}, Said{Who: "bob", At: now, Key: "decisions/2"}
 	for _, tt := range []struct {
 		name    string
 		consent Consent
 		want    bool
 	}{
-		{"two people", Consent{Given: []Approval{ann, bob}}, true},
-		{"one", Consent{Given: []Approval{ann}}, false},
-		{"the same person twice", Consent{Given: []Approval{ann, {"ANN", now, "approvals/3"}}}, false},
-		{"the requester", Consent{Given: []Approval{ann, bob}, Requester: "Bob"}, false},
-		{"spent on an earlier move of the digest", Consent{Given: []Approval{ann, bob}, Spent: now}, false},
-		{"said again since", Consent{Given: []Approval{ann, bob}, Spent: now.Add(-time.Second)}, true},
-		{"another name of the requester", Consent{Given: []Approval{ann, bob}, Requester: "@bob", Person: func(n string) string { return strings.TrimPrefix(n, "@") }}, false},
-		{"one person by two names", Consent{Given: []Approval{ann, bob}, Person: func(string) string { return "ann" }}, false},
-		{"from the future", Consent{Given: []Approval{ann, {"bob", now.Add(time.Hour), "approvals/2"}}}, false},
-		{"that cannot be trusted", Consent{Given: []Approval{ann, bob}, Err: errors.New("damaged")}, false},
-		{"another requester", Consent{Given: []Approval{ann, bob}, Requester: "cid"}, true},
+		{"two people", Consent{Given: []Said{ann, bob}}, true},
+		{"one", Consent{Given: []Said{ann}}, false},
+		{"the same person twice", Consent{Given: []Said{ann, {Who: "ANN", At: now, Key: "decisions/3"}}}, false},
+		{"the requester", Consent{Given: []Said{ann, bob}, Requester: "Bob"}, false},
+		{"spent on an earlier move of the digest", Consent{Given: []Said{ann, bob}, Spent: now}, false},
+		{"said again since", Consent{Given: []Said{ann, bob}, Spent: now.Add(-time.Second)}, true},
+		{"another name of the requester", Consent{Given: []Said{ann, bob}, Requester: "@bob", Person: func(n string) string { return strings.TrimPrefix(n, "@") }}, false},
+		{"one person by two names", Consent{Given: []Said{ann, bob}, Person: func(string) string { return "ann" }}, false},
+		{"from the future", Consent{Given: []Said{ann, {Who: "bob", At: now.Add(time.Hour), Key: "decisions/2"}}}, false},
+		{"that cannot be trusted", Consent{Given: []Said{ann, bob}, Err: errors.New("damaged")}, false},
+		{"who asked by comment", Consent{Given: []Said{ann, bob}, Asked: []Said{{Who: "BOB", At: now}}}, false},
+		{"who asked for an earlier move", Consent{Given: []Said{ann, {Who: "bob", At: now.Add(time.Second)}, {Who: "ann", At: now.Add(time.Second)}},
+			Asked: []Said{{Who: "bob", At: now.Add(-time.Hour)}}, Spent: now}, true},
+		{"another requester", Consent{Given: []Said{ann, bob}, Requester: "cid"}, true},
 	} {
 		tt.consent.Now = now
 		if r := tt.consent.Check(two); r.Met != tt.want || r.Why == "" {
@@ -184,6 +187,49 @@ func TestConsent(t *testing.T) {
 	}
 	if (Consent{}).Check(channel.Approvals{}).Met {
 		t.Error("no approval of none is met")
+	}
+}
+
+// A hold stands in the way of a plan that everybody else approves.
+func TestHold(t *testing.T) {
+	if all := (Consent{}).Held(); all != nil {
+		t.Errorf("held by nobody: %+v", all)
+	}
+	want(t, Consent{Holds: []Said{{Who: "Ann", At: now, Reason: "it burns"}}}.Held(), "hold")
+}
+
+func TestOverride(t *testing.T) {
+	ch, f := stable(), facts()
+	f.Results["boot"] = passed(0)
+	managed := channel.Freeze{Reason: "holidays", From: now.Add(-time.Hour), To: now.Add(time.Hour), Override: "managers"}
+	good := Said{Who: "ann", At: now, Key: "decisions/1", Reason: "a hole", Group: "managers"}
+	early, late, other := good, good, good
+	early.At, late.At, other.Group = now.Add(-2*time.Hour), now.Add(time.Hour), "others"
+	nobodys := managed
+	nobodys.Override = ""
+	for _, tt := range []struct {
+		name      string
+		freezes   []channel.Freeze
+		overrides []Said
+		unmet     string
+	}{
+		{"overridden", []channel.Freeze{managed}, []Said{good}, ""},
+		{"by nobody", []channel.Freeze{managed}, nil, "freeze"},
+		{"before it began", []channel.Freeze{managed}, []Said{early}, "freeze"},
+		{"in the future", []channel.Freeze{managed}, []Said{late}, "freeze"},
+		{"by other people", []channel.Freeze{managed}, []Said{other}, "freeze"},
+		{"that nobody may override", []channel.Freeze{nobodys}, []Said{good}, "freeze"},
+		{"one of two", []channel.Freeze{managed, nobodys}, []Said{good}, "freeze"},
+		{"no freeze", nil, []Said{good}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ch.Gate.Freeze = tt.freezes
+			got := Consent{Now: now, Overrides: tt.overrides}.Thaw(ch.Gate, Check(ch, f))
+			want(t, got, tt.unmet)
+			if tt.name == "overridden" && got[len(got)-1].Keys == nil {
+				t.Error("who overrode it is not recorded")
+			}
+		})
 	}
 }
 

@@ -123,11 +123,11 @@ type Step struct {
 	Requests     []string           `json:"requests,omitempty"` // what applying it would ask of registries and stores, after Explain
 	Problem      string             `json:"problem,omitempty"`
 
-	err      error          // Problem's
-	approver *gate.Approval // who signed the tag that the digest came from
-	spent    time.Time      // approvals of before are for another move
-	judged   time.Time      // when its gate was
-	line     ledger.Line    // its head
+	err      error       // Problem's
+	approver *gate.Said  // who signed the tag that the digest came from
+	spent    time.Time   // approvals of before are for another move
+	judged   time.Time   // when its gate was
+	line     ledger.Line // its head
 }
 
 // Plan is what would be done now. Only its Document is in the hash.

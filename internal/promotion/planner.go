@@ -151,10 +151,13 @@ func (p *Promoter) seekConsent(ctx context.Context, plan *Plan, steps []*Step) e
 		}
 		by := strings.Join(wants.Signers, " ")
 		if _, ok := known[by]; !ok {
-			given, notes, err := p.Proof.Approvals(ctx, plan.Hash, *wants)
-			known[by] = gate.Consent{Now: p.now(), Plan: plan.Hash, Requester: plan.requester, Given: given, Notes: notes, Err: err}
+			c, err := p.Proof.Consent(ctx, plan.Hash, *wants)
+			c.Now, c.Plan, c.Requester, c.Err = p.now(), plan.Hash, plan.requester, err
+			known[by] = c
 		}
-		step.require(step.consent(known[by], p.Config.Person).Check(*wants))
+		c := step.consent(known[by], p.Config.Person)
+		step.Requirements = c.Thaw(ch.Gate, step.Requirements)
+		step.require(append(c.Held(), c.Check(*wants))...)
 	}
 	return nil
 }

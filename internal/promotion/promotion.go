@@ -34,8 +34,8 @@ type Registry interface {
 // Proof is where evidence and approvals come from, verified.
 type Proof interface {
 	Result(ctx context.Context, digest string, t channel.Test) gate.Result
-	// Approvals are those of the plan by the gate's signers; notes are about others.
-	Approvals(ctx context.Context, plan string, a channel.Approvals) (given []gate.Approval, notes []string, err error)
+	// Consent is what people said of the plan, by the gate's signers; its notes are about others.
+	Consent(ctx context.Context, plan string, a channel.Approvals) (gate.Consent, error)
 	// Tag fetches a signed tag and verifies that one of the signers made it.
 	Tag(ctx context.Context, repository, tag string, signers []string) (Tag, error)
 }

@@ -37,8 +37,8 @@ type resolved struct {
 	channel  channel.Channel
 	source   ledger.Line
 	target   ledger.Line
-	approver *gate.Approval // who signed the tag
-	err      error          // what sets the edge aside
+	approver *gate.Said // who signed the tag
+	err      error      // what sets the edge aside
 }
 
 var (
@@ -150,7 +150,7 @@ func (p *Promoter) resolveTag(ctx context.Context, r Request, out *resolved) err
 	if err != nil {
 		return fmt.Errorf("%s: find the image of commit %s, which tag %s names: %w", r.Channel, tag.Commit, r.Tag, err)
 	}
-	out.approver = &gate.Approval{Who: tag.Approver, At: tag.Signed, Key: "tag " + r.Tag + " " + tag.Object}
+	out.approver = &gate.Said{Who: tag.Approver, At: tag.Signed, Key: "tag " + r.Tag + " " + tag.Object}
 	if out.channel.Version != "" {
 		out.edge.Version = tag.Version
 	}

@@ -47,15 +47,15 @@ func (p *fakeProof) Result(_ context.Context, digest string, _ channel.Test) gat
 	return gate.Result{Found: true, Passed: !p.failed[digest], Finished: time.Now().Add(-time.Hour), Key: "evidence/" + digest}
 }
 
-func (p *fakeProof) Approvals(context.Context, string, channel.Approvals) (given []gate.Approval, notes []string, err error) {
+func (p *fakeProof) Consent(context.Context, string, channel.Approvals) (c gate.Consent, err error) {
 	at := p.at
 	if at.IsZero() {
 		at = time.Now()
 	}
 	for _, who := range p.approvers {
-		given = append(given, gate.Approval{Who: who, At: at, Key: "approvals/" + who})
+		c.Given = append(c.Given, gate.Said{Who: who, At: at, Key: "decisions/" + who})
 	}
-	return given, nil, nil
+	return c, nil
 }
 
 func (p *fakeProof) Tag(context.Context, string, string, []string) (Tag, error) {

@@ -15,7 +15,7 @@ import (
 	"slipway.dev/slipway/internal/channel"
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
-	"slipway.dev/slipway/internal/evidence/approval"
+	"slipway.dev/slipway/internal/evidence/decision"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/signing"
 	"slipway.dev/slipway/internal/store"
@@ -24,7 +24,7 @@ import (
 func promotionApprove(env cli.Env) *cobra.Command {
 	w := newWorld(env)
 	var key string
-	var a approval.Approval
+	a := decision.Decision{Kind: decision.Approve}
 	c := &cobra.Command{
 		Use: "approve HASH", Short: "Sign that somebody approves a plan", Args: oneArgument("plan's hash"),
 		Long: `Sign that somebody approves a plan.
@@ -33,7 +33,7 @@ This is what the chat-ops plugin does after it has seen, by OWNERS, that the aut
 a comment may approve. Whoever holds the key vouches for the approver's name.`,
 		Example: "  slipway promotion approve sha256:0123... --approver NAME --comment URL --key chatops.key --store gs://BUCKET",
 		RunE: func(c *cobra.Command, args []string) error {
-			if key == "" || a.Approver == "" {
+			if key == "" || a.By == "" {
 				return cli.Misuse("--key and --approver are needed")
 			}
 			if err := w.load(c.Context()); err != nil {
@@ -47,7 +47,7 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 			if err := w.checkApproval(c.Context(), a.Plan, signer); err != nil {
 				return err
 			}
-			filed, err := approval.Add(c.Context(), w.store, signer, a)
+			filed, err := decision.Add(c.Context(), w.store, signer, a)
 			if err == nil {
 				fmt.Fprintln(env.Stdout, filed)
 			}
@@ -56,7 +56,7 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 	}
 	w.addFlags(c.Flags())
 	c.Flags().StringVar(&key, "key", "", "file of the private key, whose password is in $"+passwordEnv+" if it has one")
-	c.Flags().StringVar(&a.Approver, "approver", "", "who approves")
+	c.Flags().StringVar(&a.By, "approver", "", "who approves")
 	c.Flags().StringVar(&a.Comment, "comment", "", "where they said so: a URL or an ID")
 	return c
 }
@@ -113,11 +113,11 @@ func (w *world) verifiers(names []string) ([]signing.Verifier, error) {
 	return keys, nil
 }
 
-// kept is a plan of the store, and its approvals by any signer of the configuration.
+// kept is a plan of the store, and what was decided about it, by any signer of the configuration.
 type kept struct {
 	Hash      string              `json:"hash"`
 	Plan      promotion.Document  `json:"plan"`
-	Approvals []approval.Verified `json:"approvals"`
+	Decisions []decision.Verified `json:"decisions"`
 }
 
 func (w *world) keptPlan(ctx context.Context, hash string) (any, func(io.Writer), error) {
@@ -129,11 +129,11 @@ func (w *world) keptPlan(ctx context.Context, hash string) (any, func(io.Writer)
 	if err != nil {
 		return nil, nil, err
 	}
-	approvals, notes, err := approval.List(ctx, w.store, hash, keys)
+	decisions, notes, err := decision.List(ctx, w.store, hash, keys)
 	for _, note := range notes {
 		w.say(note)
 	}
-	found := kept{hash, plan, approvals}
+	found := kept{hash, plan, decisions}
 	return found, func(out io.Writer) { printKept(out, found) }, err
 }
 
@@ -142,8 +142,8 @@ func printKept(w io.Writer, k kept) {
 	for _, e := range k.Plan.Edges {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", e.Channel(), e.Digest, e.Version)
 	}
-	for _, a := range k.Approvals {
-		fmt.Fprintf(w, "approved by %s\t%s\t%s\tsigned by %s\n", a.Approver, timeText(a.At), a.Comment, a.Name)
+	for _, d := range k.Decisions {
+		fmt.Fprintf(w, "%s by %s\t%s\t%s\tsigned by %s\n", d.Kind, d.By, timeText(d.At), d.Comment, d.Name)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/evidence"
-	"slipway.dev/slipway/internal/evidence/approval"
+	"slipway.dev/slipway/internal/evidence/decision"
 	"slipway.dev/slipway/internal/ledger"
 	"slipway.dev/slipway/internal/signing"
 )
@@ -154,14 +154,14 @@ func (w *walk) evidence(ctx context.Context, key string) shownEvidence {
 // approvals verifies a plan's approvals again, and picks those that the gate stood on.
 func (w *walk) approvals(ctx context.Context, plan string, keys []string) []shownApproval {
 	var all []shownApproval
-	var found []approval.Verified
+	var found []decision.Verified
 	var err error
 	if slices.ContainsFunc(keys, isStatement) {
-		found, _, err = approval.List(ctx, w.store, plan, w.keys)
+		found, _, err = decision.List(ctx, w.store, plan, w.keys)
 	}
 	for _, key := range keys {
 		s := shownApproval{Key: key}
-		i := slices.IndexFunc(found, func(a approval.Verified) bool { return a.Key == key })
+		i := slices.IndexFunc(found, func(a decision.Verified) bool { return a.Key == key })
 		switch {
 		case !isStatement(key):
 		case err != nil:
@@ -170,7 +170,7 @@ func (w *walk) approvals(ctx context.Context, plan string, keys []string) []show
 			s.Problem = w.problem(key, fmt.Errorf("it is not among the plan's approvals by known signers"))
 		default:
 			a := found[i]
-			s.Approver, s.At, s.Comment, s.Signer = a.Approver, &a.At, a.Comment, a.Name
+			s.Approver, s.At, s.Comment, s.Signer = a.By, &a.At, a.Comment, a.Name
 		}
 		all = append(all, s)
 	}
@@ -178,4 +178,4 @@ func (w *walk) approvals(ctx context.Context, plan string, keys []string) []show
 }
 
 // isStatement says whether a key is of a signed statement; else it is a signed tag.
-func isStatement(key string) bool { return strings.HasPrefix(key, "approvals/") }
+func isStatement(key string) bool { return strings.HasPrefix(key, "decisions/") }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/evidence"
-	"slipway.dev/slipway/internal/evidence/approval"
+	"slipway.dev/slipway/internal/evidence/decision"
 )
 
 // ended adds evidence of a test that ended so long ago, and gives its key in the store.
@@ -31,8 +31,8 @@ func (w *world) passed(signer, test, digest string) string {
 // approved adds a person's consent to a plan, and gives its key in the store.
 func (w *world) approved(signer, plan, who string) string {
 	w.Helper()
-	key, err := approval.Add(w.Context(), w.store, w.keys[signer], approval.Approval{
-		Plan: plan, Approver: who, Comment: fmt.Sprintf("https://forge.example.com/comment/%s", who), At: time.Now().UTC().Truncate(time.Second),
+	key, err := decision.Add(w.Context(), w.store, w.keys[signer], decision.Decision{
+		Kind: decision.Approve, Plan: plan, By: who, Comment: fmt.Sprintf("https://forge.example.com/comment/%s", who), At: time.Now().UTC().Truncate(time.Second),
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/evidence"
-	"slipway.dev/slipway/internal/evidence/approval"
+	"slipway.dev/slipway/internal/evidence/decision"
 	"slipway.dev/slipway/internal/promotion"
 )
 
@@ -64,18 +64,18 @@ func TestApprovedForSomethingElse(t *testing.T) {
 		says   string // that people are told beside it
 	}{
 		"approval of another plan": {func(g *gated, plan string) {
-			g.refile(g.approved("chatops", "sha256:"+strings.Repeat("a", 64), "ann"), "approvals/"+hexOf(plan)+"/")
-		}, "it approves the plan sha256:aaaa", ""},
+			g.refile(g.approved("chatops", "sha256:"+strings.Repeat("a", 64), "ann"), "decisions/"+hexOf(plan)+"/")
+		}, "it is about the plan sha256:aaaa", ""},
 		"approval by an unknown key":    {func(g *gated, plan string) { g.approved("stranger", plan, "ann") }, "0 of 1", "signed by an unknown key"},
 		"approval by who may only test": {func(g *gated, plan string) { g.approved("ci", plan, "ann") }, "0 of 1", "signed by an unknown key"},
 		"approval dated after its key's end": {func(g *gated, plan string) {
-			a := approval.Approval{Plan: plan, Approver: "ann", At: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)}
-			if _, err := approval.Add(g.Context(), g.store, g.keys["chatops"], a); err != nil {
+			a := decision.Decision{Kind: decision.Approve, Plan: plan, By: "ann", At: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)}
+			if _, err := decision.Add(g.Context(), g.store, g.keys["chatops"], a); err != nil {
 				g.Fatal(err)
 			}
 		}, "0 of 1", "dated after the end of its key"},
 		"evidence as an approval": {func(g *gated, plan string) {
-			g.refile(g.passed("chatops", "boot", "sha256:"+strings.Repeat("a", 64)), "approvals/"+hexOf(plan)+"/")
+			g.refile(g.passed("chatops", "boot", "sha256:"+strings.Repeat("a", 64)), "decisions/"+hexOf(plan)+"/")
 		}, "is damaged", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func evidenceOf(test string) place {
 }
 
 func approvalOf(g *gated, r promotion.Request, _ string) string {
-	return g.only("approvals/" + strings.TrimPrefix(g.plan(r).Hash, "sha256:") + "/")
+	return g.only("decisions/" + strings.TrimPrefix(g.plan(r).Hash, "sha256:") + "/")
 }
 
 func record(full string, sequence int) place {

@@ -11,7 +11,7 @@ import (
 
 	"slipway.dev/slipway/internal/channel"
 	"slipway.dev/slipway/internal/evidence"
-	"slipway.dev/slipway/internal/evidence/approval"
+	"slipway.dev/slipway/internal/evidence/decision"
 	"slipway.dev/slipway/internal/gate"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/signing"
@@ -86,13 +86,20 @@ func (p *Store) Result(ctx context.Context, digest string, t channel.Test) gate.
 	return r
 }
 
-// Approvals are those of the plan that the gate's signers signed, and notes about others.
-func (p *Store) Approvals(ctx context.Context, plan string, a channel.Approvals) (given []gate.Approval, notes []string, err error) {
-	found, notes, err := approval.List(ctx, p.store, plan, p.verifiers(a.Signers))
-	for _, f := range found {
-		given = append(given, gate.Approval{Who: f.Approver, At: f.At, Key: f.Key})
+// Consent is what people said of the plan, signed by the gate's signers, and notes about others.
+func (p *Store) Consent(ctx context.Context, plan string, a channel.Approvals) (gate.Consent, error) {
+	found, notes, err := decision.List(ctx, p.store, plan, p.verifiers(a.Signers))
+	stands := decision.Stand(found)
+	return gate.Consent{
+		Asked: said(stands.Requests), Given: said(stands.Approvals), Holds: said(stands.Holds), Overrides: said(stands.Overrides), Notes: notes,
+	}, err
+}
+
+func said(all []decision.Verified) (what []gate.Said) {
+	for _, v := range all {
+		what = append(what, gate.Said{Who: v.By, At: v.At, Key: v.Key, Reason: v.Reason, Group: v.Group})
 	}
-	return given, notes, err
+	return what
 }
 
 // Tag fetches a tag, and verifies that one of the signers signed it.

@@ -1,4 +1,4 @@
-package approval
+package decision
 
 import (
 	"errors"
@@ -52,7 +52,7 @@ func newPlace(t *testing.T) place {
 
 func (p place) add(key dsse.SignerVerifier, plan, approver string, at time.Time) string {
 	p.t.Helper()
-	name, err := Add(p.t.Context(), p, key, Approval{plan, approver, "https://example.com/c/1", at})
+	name, err := Add(p.t.Context(), p, key, Decision{Kind: Approve, Plan: plan, By: approver, Comment: "https://example.com/c/1", At: at})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -62,12 +62,12 @@ func (p place) add(key dsse.SignerVerifier, plan, approver string, at time.Time)
 func approvers(all []Verified) []string {
 	var names []string
 	for _, a := range all {
-		names = append(names, a.Approver)
+		names = append(names, a.By)
 	}
 	return names
 }
 
-func TestDistinctApprovers(t *testing.T) {
+func TestOldestFirst(t *testing.T) {
 	p := newPlace(t)
 	chatops, accepted := newKey(t)
 	p.add(chatops, plan, "Ann", noon.Add(2*time.Second))
@@ -81,11 +81,11 @@ func TestDistinctApprovers(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
-	if diff := cmp.Diff([]string{"ann", "bob"}, approvers(got)); diff != "" {
+	if diff := cmp.Diff([]string{"ann", "bob", "Ann"}, approvers(got)); diff != "" {
 		t.Errorf("approvers (-want +got):\n%s", diff)
 	}
-	want := Approval{plan, "ann", "https://example.com/c/1", noon}
-	if got[0].Approval != want || got[0].Key != first || got[0].Name != "chatops" {
+	want := Decision{Kind: Approve, Plan: plan, By: "ann", Comment: "https://example.com/c/1", At: noon}
+	if got[0].Decision != want || got[0].Key != first || got[0].Name != "chatops" {
 		t.Errorf("got %+v", got[0])
 	}
 }
@@ -111,14 +111,14 @@ func TestDamage(t *testing.T) {
 		},
 		"a changed byte": func(data []byte, _ string) (string, []byte) {
 			data[len(data)/2] ^= 1
-			return "approvals/" + strings.Repeat("a", 64) + "/" + strings.Repeat("0", 64) + ".json", data
+			return "decisions/" + strings.Repeat("a", 64) + "/" + strings.Repeat("0", 64) + ".json", data
 		},
 		"a changed byte under its own sum": func(data []byte, _ string) (string, []byte) {
 			data[len(data)/2] ^= 1
-			return "approvals/" + strings.Repeat("a", 64) + "/" + filed.Sum(data) + ".json", data
+			return "decisions/" + strings.Repeat("a", 64) + "/" + filed.Sum(data) + ".json", data
 		},
 		"rubbish": func([]byte, string) (string, []byte) {
-			return "approvals/" + strings.Repeat("a", 64) + "/README", nil
+			return "decisions/" + strings.Repeat("a", 64) + "/README", nil
 		},
 	} {
 		p := newPlace(t)
@@ -143,16 +143,43 @@ func TestDamage(t *testing.T) {
 func TestAddRefuses(t *testing.T) {
 	p := newPlace(t)
 	chatops, _ := newKey(t)
-	for what, a := range map[string]Approval{
-		"no plan":        {"", "ann", "c", noon},
-		"no approver":    {plan, "", "c", noon},
-		"spaces":         {plan, "ann ", "c", noon},
-		"a hidden sign":  {plan, "ann\u200b", "c", noon},
-		"no time":        {plan, "ann", "c", time.Time{}},
-		"broken comment": {plan, "ann", "\xff", noon},
+	for what, d := range map[string]Decision{
+		"no plan":                 {Kind: Approve, By: "ann", At: noon},
+		"no kind":                 {Plan: plan, By: "ann", At: noon},
+		"another kind":            {Kind: "approved", Plan: plan, By: "ann", At: noon},
+		"nobody":                  {Kind: Approve, Plan: plan, At: noon},
+		"spaces":                  {Kind: Approve, Plan: plan, By: "ann ", At: noon},
+		"a hidden sign":           {Kind: Approve, Plan: plan, By: "ann\u200b", At: noon},
+		"no time":                 {Kind: Approve, Plan: plan, By: "ann"},
+		"broken comment":          {Kind: Approve, Plan: plan, By: "ann", Comment: "\xff", At: noon},
+		"a hold without reason":   {Kind: Hold, Plan: plan, By: "ann", At: noon},
+		"an override of nobody":   {Kind: Override, Plan: plan, By: "ann", Reason: "r", At: noon},
+		"an approval for a group": {Kind: Approve, Plan: plan, By: "ann", Group: "g", At: noon},
+		"a withdrawal of nothing": {Kind: Withdraw, Plan: plan, By: "ann", At: noon},
 	} {
-		if key, err := Add(t.Context(), p, chatops, a); err == nil {
+		if key, err := Add(t.Context(), p, chatops, d); err == nil {
 			t.Errorf("%s: filed %s", what, key)
+		}
+	}
+}
+
+// What is taken back no longer stands, and what comes after does.
+func TestStand(t *testing.T) {
+	say := func(k Kind, by, comment, of string) Verified {
+		return Verified{Decision: Decision{Kind: k, By: by, Comment: comment, Of: of}}
+	}
+	s := Stand([]Verified{
+		say(Request, "ann", "1", ""), say(Hold, "bob", "2", ""), say(Release, "bob", "3", ""), say(Hold, "cid", "4", ""),
+		say(Request, "dan", "5", ""), say(Withdraw, "ann", "6", "1"), say(Approve, "ann", "7", ""), say(Approve, "ann", "8", ""),
+		say(Override, "eve", "9", ""), say(Withdraw, "ann", "10", "7"),
+	})
+	for what, got := range map[string][]Verified{"5": s.Requests, "4": s.Holds, "7 8": s.Approvals, "9": s.Overrides} {
+		var comments []string
+		for _, v := range got {
+			comments = append(comments, v.Comment)
+		}
+		if strings.Join(comments, " ") != what {
+			t.Errorf("%q stand, want %q", comments, what)
 		}
 	}
 }
