@@ -123,12 +123,16 @@ func checkOwners(root *os.Root, name string, entry fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	if simple, err := repoowners.LoadSimpleConfig(data); err == nil && !simple.Empty() {
+	simple, simpleErr := repoowners.LoadSimpleConfig(data)
+	if simpleErr == nil && !simple.Empty() {
 		return nil
 	}
 	full, err := repoowners.LoadFullConfig(data)
 	if err != nil {
 		return err
+	}
+	if simpleErr != nil && len(full.Filters) == 0 {
+		return simpleErr
 	}
 	for pattern := range full.Filters {
 		if _, err := regexp.Compile(pattern); err != nil {
