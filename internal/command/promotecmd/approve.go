@@ -143,7 +143,7 @@ func printKept(w io.Writer, k kept) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", e.Channel(), e.Digest, e.Version)
 	}
 	for _, d := range k.Decisions {
-		fmt.Fprintf(w, "%s by %s\t%s\t%s\tsigned by %s\n", d.Kind, d.By, timeText(d.At), d.Comment, d.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\tsigned by %s\n", d.Kind, d.By, timeText(d.At), d.Comment, d.Name)
 	}
 }
 
