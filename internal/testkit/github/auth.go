@@ -28,11 +28,12 @@ type token struct {
 type access int
 
 const (
-	reads    access = iota // may see the repository; anybody may see a public one
-	knows                  // has a token: /user
-	comments               // has a token that may write, and may see the repository
-	triages                // may change labels and assignees
-	pushes                 // may change refs, statuses and the repository's labels
+	reads       access = iota // may see the repository; anybody may see a public one
+	knows                     // has a token: /user
+	comments                  // has a token that may write, and may see the repository
+	triages                   // may change labels and assignees
+	pushes                    // may change refs, statuses and the repository's labels
+	administers               // may change branches' protection
 )
 
 // people are the users and their tokens.

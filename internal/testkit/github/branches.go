@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -27,15 +28,17 @@ type branchJSON struct {
 func (c *call) commitLink(sha string) shaJSON { return shaJSON{sha, c.repoURL("/commits/%s", sha)} }
 
 func listBranches(c *call) (any, error) {
-	onlyProtected := c.query("protected") == "true"
+	wanted := c.query("protected") // empty is all: false leaves the protected ones out
 	refs, err := c.repo.git.refs(c.ctx, "refs/heads/")
 	if err != nil {
 		return nil, err
 	}
 	list := []branchJSON{}
 	for _, r := range refs {
-		if !onlyProtected {
-			list = append(list, branchJSON{Name: strings.TrimPrefix(r.Name, "refs/heads/"), Commit: c.commitLink(r.SHA)})
+		name := strings.TrimPrefix(r.Name, "refs/heads/")
+		protected := c.repo.isProtected(name)
+		if wanted == "" || wanted == strconv.FormatBool(protected) {
+			list = append(list, branchJSON{Name: name, Commit: c.commitLink(r.SHA), Protected: protected})
 		}
 	}
 	return page(c, list), nil
@@ -55,7 +58,7 @@ func getBranch(c *call) (any, error) {
 		Name      string     `json:"name"`
 		Commit    commitJSON `json:"commit"`
 		Protected bool       `json:"protected"`
-	}{name, commit, false}, err
+	}{name, commit, c.repo.isProtected(name)}, err
 }
 
 func listTags(c *call) (any, error) {

@@ -28,10 +28,11 @@ type Repo struct {
 	created time.Time
 
 	// The server's lock guards these.
-	issues   map[int]*issue
-	comments []*comment
-	labels   []*labelJSON
-	statuses map[string][]statusJSON // by commit, the oldest first
+	issues      map[int]*issue
+	comments    []*comment
+	labels      []*labelJSON
+	statuses    map[string][]statusJSON // by commit, the oldest first
+	protections map[string]Protection   // by branch
 }
 
 // AddRepo makes a repository, and the bare git repository behind it if there is none yet.
@@ -55,7 +56,7 @@ func (s *Server) AddRepo(org, name string, options Options) (*Repo, error) {
 	}
 	r := &Repo{
 		Org: org, Name: name, GitDir: options.GitDir, server: s, git: git, options: options, id: s.nextID(), created: s.now(),
-		issues: map[int]*issue{}, statuses: map[string][]statusJSON{},
+		issues: map[int]*issue{}, statuses: map[string][]statusJSON{}, protections: map[string]Protection{},
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,13 +103,14 @@ func (r *Repo) permission(login string) string {
 }
 
 func (r *Repo) may(login string, needs access) bool {
-	least := map[access]string{reads: "read", comments: "read", triages: "triage", pushes: "write"}[needs]
+	least := map[access]string{reads: "read", comments: "read", triages: "triage", pushes: "write", administers: "admin"}[needs]
 	return slices.Index(permissions, r.permission(login)) >= slices.Index(permissions, least)
 }
 
 func repoRoutes() []route {
 	return []route{
 		{"GET", "/repos/{owner}/{repo}", reads, 200, getRepo},
+		{"GET", "/orgs/{org}/repos", reads, 200, listOrgRepos},
 	}
 }
 

@@ -28,7 +28,7 @@ func (r route) endpoint() string { return r.method + " " + r.path }
 func routes() []route {
 	return slices.Concat(
 		userRoutes(), orgRoutes(), repoRoutes(),
-		refRoutes(), tagRoutes(), commitRoutes(), branchRoutes(), statusRoutes(),
+		refRoutes(), tagRoutes(), commitRoutes(), protectionRoutes(), branchRoutes(), statusRoutes(),
 		issueRoutes(), commentRoutes(), labelRoutes(), pullRoutes(), reviewRoutes(),
 	)
 }
