@@ -42,7 +42,7 @@ type world struct {
 
 func group(env cli.Env, w world) *cobra.Command {
 	return cli.Group("job", "Prow jobs: list them, show what a run would do, run one on this machine",
-		jobList(env), jobShow(env, w), jobRun(env, w))
+		jobList(env), jobShow(env, w), jobRun(env, w), jobGenerate(env))
 }
 
 // source says where jobs are configured.
