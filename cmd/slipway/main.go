@@ -10,6 +10,7 @@ import (
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/imagecmd"
 	"slipway.dev/slipway/internal/command/promotecmd"
+	"slipway.dev/slipway/prow/configcmd"
 	"slipway.dev/slipway/prow/jobcmd"
 )
 
@@ -22,6 +23,7 @@ func slipway(env cli.Env) *cobra.Command {
 	root.AddCommand(imagecmd.Group(env), jobcmd.Group(env, func(ctx context.Context, _ func(string)) (jobcmd.Images, error) {
 		return imagecmd.OpenLocal(ctx, env)
 	}))
+	root.AddCommand(configcmd.Group(env))
 	root.AddCommand(promotecmd.Groups(env)...)
 	return root
 }
