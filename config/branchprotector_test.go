@@ -141,13 +141,13 @@ func TestBranchProtector(t *testing.T) {
 		t.Errorf("%d branches were protected, want %d", got, want)
 	}
 	h.check(t, loaded)
-	got, _ := h.Repo("example", "hello-guest").Protection("main")
+	got, _ := h.Repo("example", "guest-agent").Protection("main")
 	agent := []string{
-		"hello-guest-gobuild", "hello-guest-gocheck", "hello-guest-gotest", "hello-guest-modcheck",
-		"hello-guest-packagebuild-deb12", "hello-guest-packagebuild-rpm",
+		"guest-agent-gobuild", "guest-agent-gocheck", "guest-agent-gotest", "guest-agent-modcheck",
+		"guest-agent-packagebuild-deb12", "guest-agent-packagebuild-rpm",
 	}
 	if diff := cmp.Diff(want(agent), got); diff != "" {
-		t.Errorf("hello-guest=main (-want +got):\n%s", diff)
+		t.Errorf("guest-agent=main (-want +got):\n%s", diff)
 	}
 	if changes := h.protect(t); len(changes) > 0 {
 		t.Errorf("the second run changed %v", changes)

@@ -82,7 +82,7 @@ func TestClusters(t *testing.T) {
 			t.Errorf("%s runs beside itself on cluster trusted; say max_concurrency: 1", job.Name)
 		}
 	})
-	if seen["build"] < 20 || seen["trusted"] < 8 {
+	if seen["build"] < 15 || seen["trusted"] < 8 {
 		t.Errorf("only %v jobs were looked at", seen)
 	}
 }
