@@ -11,4 +11,5 @@ const (
 	TriggerVote   = "slipway.dev/trigger-vote"   // a presubmit on Gerrit: the vote that starts it, as in Code-Review+2
 	ReleaseTag    = "slipway.dev/release-tag"    // a postsubmit: the git tags that start it, as a regular expression
 	Channel       = "slipway.dev/channel"        // of a release-tag job: the channel that it moves, whose approvers may push the tag
+	PushedBy      = "slipway.dev/pushed-by"      // of a release-tag ProwJob: the login that pushed the tag; no job says it
 )

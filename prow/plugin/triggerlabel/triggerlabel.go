@@ -49,20 +49,21 @@ type ProwJobs interface {
 	Create(ctx context.Context, job *prowapi.ProwJob, o metav1.CreateOptions) (*prowapi.ProwJob, error)
 }
 
-// Plugin is what the plugin works with. All fields are needed.
+// Plugin is what the plugin works with. All fields but Pauses are needed.
 type Plugin struct {
 	GitHub   GitHub
 	People   People
 	ProwJobs ProwJobs
 	Config   func() *config.Config // Prow's, as it is now
 	Log      *logrus.Entry
+	Pauses   []time.Duration // before an event that failed is tried again, each time; nil is not again
 }
 
 // Handler is the plugin's.
 func (p *Plugin) Handler() plugin.Handler {
 	return plugin.Handler{
 		Name: "trigger-on-label", Events: []string{"pull_request", "pull_request_review"},
-		Wanted: wanted, Accept: plugin.Again(p.accept, time.Second, 10*time.Second), Help: p.help,
+		Wanted: wanted, Accept: plugin.Again(p.accept, p.Pauses...), Help: p.help,
 	}
 }
 

@@ -96,7 +96,7 @@ func (r *rig) serve() {
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
 	log := logrus.NewEntry(logger)
-	p := &triggerlabel.Plugin{GitHub: client, People: client, ProwJobs: r.jobs.ProwV1().ProwJobs("prow"), Config: func() *config.Config { return prow }, Log: log}
+	p := &triggerlabel.Plugin{GitHub: client, People: client, ProwJobs: r.jobs.ProwV1().ProwJobs("prow"), Config: func() *config.Config { return prow }, Log: log, Pauses: []time.Duration{time.Millisecond, time.Millisecond}}
 	r.handler = p.Handler()
 	secret, err := plugin.OpenSecret(filepath.Join(dir, "hmac"), log)
 	r.check(err)
