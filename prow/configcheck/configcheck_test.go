@@ -80,9 +80,8 @@ var broken = []struct {
 	{"trigger", "a review that is none", `no review is "good"`, edit("trigger-label: trybot-ready", "trigger-review: good")},
 	{"trigger", "a vote that is none", `"Code-Review 2" is no vote`, edit("trigger-label: trybot-ready", "trigger-vote: Code-Review 2")},
 	{"trigger", "it starts by itself", "starts by itself", edit("always_run: false", "always_run: true")},
+	{"trigger", "Tide starts it", "starts by itself", edit("always_run: false", "always_run: false\n    run_before_merge: true")},
 	{"trigger", "no presubmit", "is no presubmit", edit("slipway.dev/owner: maintainer-one", "slipway.dev/owner: maintainer-one, slipway.dev/trigger-label: area/boot")},
-	{"trigger-plugin", "none", "trigger is not enabled for example/os", []string{"config/plugins.yaml", "[trigger]", "[size]"}},
-	{"trigger-plugin", "but for one", "trigger is not enabled for example/os", []string{"config/plugins.yaml", "[trigger]", "[trigger], excluded_repos: [os]"}},
 	{"merge", "no query", "no query of Tide covers example/os", []string{"config/config.yaml", "orgs: [example], labels", "orgs: [other], labels"}},
 	{"presubmit", "a secret", "it mounts the volume v", edit(pod, "      volumes: [{name: v, secret: {secretName: logs-reader}}]\n")},
 	{"presubmit", "a claim", "it mounts the volume v", edit(pod, "      volumes: [{name: v, persistentVolumeClaim: {claimName: cache}}]\n")},
@@ -101,6 +100,11 @@ var broken = []struct {
 	{"presubmit", "a service account", "the service account publisher", edit(pod, "      serviceAccountName: publisher\n")},
 	{"presubmit", "a token", "a service account's token", edit(pod, "      automountServiceAccountToken: true\n")},
 	{"presubmit", "a key for its logs that publishes", "its decoration has the secret registry-writer", edit("decorate: true\n", "decorate: true\n    decoration_config: {gcs_credentials_secret: registry-writer}\n")},
+	{"presubmit", "a secret of a preset", "it mounts the volume p", []string{
+		"jobs/os.yaml", "\npresubmits:", "\npresets:\n- labels: {preset-key: \"true\"}\n  volumes: [{name: p, secret: {secretName: logs-reader}}]\npresubmits:",
+		"jobs/os.yaml", "decorate: true\n", "decorate: true\n    labels: {preset-key: \"true\"}\n"}},
+	{"presubmit", "a service account by decoration", "runs as publisher", edit("decorate: true\n", "decorate: true\n    decoration_config: {default_service_account_name: publisher}\n")},
+	{"secret", "an unknown one", "config/check.yaml does not know the secret other", edit("registry-writer}", "other}")},
 	{"publishing", "two at once", "two of it may run at once", edit("max_concurrency: 1", "max_concurrency: 2")},
 	{"publishing", "of a claim alone", "it writes to the volume claim releases) and two", []string{
 		"jobs/os.yaml", "{name: key, secret: {secretName: registry-writer}}", "{name: key, emptyDir: {}}", "jobs/os.yaml", "max_concurrency: 1", "max_concurrency: 3"}},
@@ -114,6 +118,7 @@ var broken = []struct {
 	{"rerun", "by deck", "default_rerun_auth_configs let somebody", []string{"config/config.yaml", "cluster: trusted, rerun_auth_configs: {}", "cluster: trusted, rerun_auth_configs: {allow_anyone: true}"}},
 	{"promoter", "on a push", "a push starts it", edit("os/next@sha256:1", "os/stable@sha256:1")},
 	{"promoter", "with no channel named", "a push starts it", edit(`, "os/next@sha256:1"`, "")},
+	{"promoter", "with no arguments", "a push starts it", edit(`args: [apply, "os/next@sha256:1"], `, "")},
 	{"promoter", "by the clock", "the clock starts it", edit("args: [audit]", "args: [apply, os/stable]")},
 	{"promoter", "of a pull request", "a pull request starts it", []string{
 		"jobs/os.yaml", "image: TOOL\n        command: [tool]", "image: PROMOTER\n        command: [promoter]\n        args: [apply, os/next]",
@@ -223,8 +228,7 @@ func TestOwnFiles(t *testing.T) {
 	jobs := strings.ReplaceAll(fixture["jobs/os.yaml"], "example/os:", "slipway/slipway:")
 	jobs = strings.ReplaceAll(jobs, "^docs/", "^config/")
 	report := check(t, Options{Checkout: write(t, "jobs/os.yaml", "", jobs,
-		"config/config.yaml", "orgs: [example], labels", "repos: [slipway/slipway], labels",
-		"config/plugins.yaml", "[config-updater]", "[config-updater, trigger]")})
+		"config/config.yaml", "orgs: [example], labels", "repos: [slipway/slipway], labels")})
 	if len(report.Findings) != 1 || !strings.Contains(report.Findings[0].String(), "^boot/ matches no file of slipway/slipway") {
 		t.Errorf("found %v", report.Findings)
 	}
@@ -264,5 +268,37 @@ func TestTracks(t *testing.T) {
 	}})
 	if len(report.Findings) != 1 || report.Findings[0].Job != "os.71.tools" || report.Findings[0].Rule != "track" {
 		t.Errorf("found %v", report.Findings)
+	}
+}
+
+// A field that is missing would be a rule that finds nothing.
+func TestSettingsAreComplete(t *testing.T) {
+	report := check(t, Options{Checkout: write(t, "config/check.yaml", "", "repository: slipway/slipway\n")})
+	want := "it does not say images, tags, clusters.untrusted, clusters.trusted, publishing.secrets, promoter.image"
+	if len(report.Findings) != 1 || report.Findings[0].Problem != want {
+		t.Errorf("found %v", report.Findings)
+	}
+}
+
+// What Prow's libraries warn of while they load is no finding; what checkconfig says is.
+func TestProwFindings(t *testing.T) {
+	for _, tt := range []struct {
+		log, want string
+		passed    bool
+	}{
+		{`{"func":"main.main","level":"info","msg":"checkconfig passes without any error!"}`, "", true},
+		{`{"func":"config.load","level":"warning","msg":"deprecated"}`, "", false},
+		{`{"func":"main.reportWarning","level":"warning","msg":"a job"}` + "\n" + `{"func":"main.reportWarning","level":"fatal","msg":"Strict is set and there were warnings"}`, "a job", false},
+		{`{"func":"main.main","level":"fatal","msg":"Validation failed","error":"no file"}`, "Validation failed: no file", false},
+		{"panic: no JSON", "", false},
+	} {
+		findings, passed := prowFindings([]byte(tt.log))
+		got := ""
+		for _, f := range findings {
+			got += f.Problem
+		}
+		if got != tt.want || passed != tt.passed {
+			t.Errorf("%s: found %q, passed %v", tt.log, got, passed)
+		}
 	}
 }

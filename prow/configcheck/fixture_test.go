@@ -18,6 +18,7 @@ images: registry.example.com/images
 tags: ["20261121.00", v1.2.3, v1.2.3-test]
 clusters: {untrusted: [build], trusted: [trusted]}
 publishing: {secrets: [registry-writer], claims: [releases], service_accounts: [publisher]}
+harmless_secrets: [logs-reader]
 promoter: {image: promoter, harmless: [audit]}
 `,
 	"config/config.yaml": `
@@ -48,7 +49,6 @@ deck:
 `,
 	"config/plugins.yaml": `
 plugins:
-  example: {plugins: [trigger]}
   slipway/slipway: {plugins: [config-updater]}
 config_updater:
   maps:

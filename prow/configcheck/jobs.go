@@ -130,6 +130,17 @@ func (j job) writtenClaims() []string {
 	return claims
 }
 
+// serviceAccount is the one that the pod runs as, "" if it has none of its own.
+func (j job) serviceAccount() string {
+	switch {
+	case j.Spec != nil && j.Spec.ServiceAccountName != "":
+		return j.Spec.ServiceAccountName
+	case j.DecorationConfig != nil && j.DecorationConfig.DefaultServiceAccountName != nil:
+		return *j.DecorationConfig.DefaultServiceAccountName
+	}
+	return ""
+}
+
 // decorationSecrets are the secrets that Prow's own containers in the job's pod see.
 func (j job) decorationSecrets() []string {
 	d := j.DecorationConfig
@@ -172,8 +183,8 @@ func (s settings) published(j job) string {
 			return "it writes to the volume claim " + name
 		}
 	}
-	if j.Spec != nil && slices.Contains(s.Publishing.ServiceAccounts, j.Spec.ServiceAccountName) {
-		return "it runs as " + j.Spec.ServiceAccountName
+	if account := j.serviceAccount(); slices.Contains(s.Publishing.ServiceAccounts, account) {
+		return "it runs as " + account
 	}
 	if slices.Contains(s.Clusters.Trusted, j.Cluster) {
 		return "it runs on cluster " + j.Cluster

@@ -25,7 +25,6 @@ func ProwCheck(ctx context.Context, program, checkout string) ([]Finding, error)
 	args := []string{
 		"checkconfig", "--strict", "--config-path=" + ConfigFile, "--job-config-path=" + JobsFolder,
 		"--include-default-warnings", "--warnings=unknown-fields-all", "--warnings=valid-decoration-config",
-		"--exclude-warning=missing-trigger", // it wants GitHub's plugin for Gerrit, too; our rule does not
 	}
 	if _, err := os.Stat(filepath.Join(checkout, PluginsFile)); err == nil {
 		args = append(args, "--plugin-config="+PluginsFile)

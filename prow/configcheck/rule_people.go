@@ -74,7 +74,8 @@ func updaterMapsFiles(t *tree) []Finding {
 	if t.plugins == nil {
 		return nil
 	}
-	if !t.enabled("config-updater", t.settings.Repository) {
+	org, _, _ := strings.Cut(t.settings.Repository, "/")
+	if !slices.Contains(slices.Concat(t.plugins.Plugins[org].Plugins, t.plugins.Plugins[t.settings.Repository].Plugins), "config-updater") {
 		return []Finding{{File: PluginsFile, Problem: "config-updater is not enabled for " + t.settings.Repository, Cure: "add it to its plugins"}}
 	}
 	files := []string{ConfigFile, PluginsFile}

@@ -24,6 +24,9 @@ func presubmitHoldsNothing(t *tree, j job, found say) {
 			found(fmt.Sprintf("container %s has %s", c.Name, what), "take it away, or make it a job that runs after the merge")
 		}
 	}
+	if account := j.serviceAccount(); slices.Contains(t.settings.Publishing.ServiceAccounts, account) && account != j.Spec.ServiceAccountName {
+		found("its pod runs as "+account+" by its decoration", "give it one that opens nothing but the logs' bucket")
+	}
 	for _, name := range j.decorationSecrets() {
 		if slices.Contains(t.settings.Publishing.Secrets, name) {
 			found("its decoration has the secret "+name+", which is for publishing", "give it one that opens nothing but the logs' bucket")

@@ -10,6 +10,18 @@ import (
 	"sigs.k8s.io/prow/pkg/config"
 )
 
+// secretsKnown leaves presubmits out: they have none.
+func secretsKnown(t *tree, j job, found say) {
+	if j.kind == prowapi.PresubmitJob {
+		return
+	}
+	for _, name := range j.secrets() {
+		if !slices.Contains(t.settings.Publishing.Secrets, name) && !slices.Contains(t.settings.HarmlessSecrets, name) {
+			found(settingsFile+" does not know the secret "+name, "add it to publishing.secrets there, or to harmless_secrets")
+		}
+	}
+}
+
 // publishingAfterMerge leaves presubmits out: the rules presubmit and cluster take from
 // them all that would make them publish.
 func publishingAfterMerge(t *tree, j job, found say) {

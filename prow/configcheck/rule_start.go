@@ -107,54 +107,17 @@ func triggers(t *tree, j job, found say) {
 // isGerrit says whether Prow's name of a repository is of one on Gerrit.
 func isGerrit(repository string) bool { return strings.Contains(repository, "://") }
 
-// onGitHub lists the repositories on GitHub that have jobs.
-func (t *tree) onGitHub(kinds ...prowapi.ProwJobType) []string {
-	var names []string
-	for _, j := range t.jobs {
-		if slices.Contains(kinds, j.kind) && !isGerrit(j.repository) {
-			names = append(names, j.repository)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 func mergesAreConfigured(t *tree) []Finding {
 	var findings []Finding
-	for _, name := range t.onGitHub(prowapi.PresubmitJob) {
+	for _, name := range slices.Sorted(maps.Keys(t.prow.PresubmitsStatic)) {
 		repository := *config.NewOrgRepo(name)
-		if !slices.ContainsFunc(t.prow.Tide.Queries, func(q config.TideQuery) bool { return q.ForRepo(repository) }) {
+		if !isGerrit(name) && !slices.ContainsFunc(t.prow.Tide.Queries, func(q config.TideQuery) bool { return q.ForRepo(repository) }) {
 			findings = append(findings, Finding{
 				File: ConfigFile, Problem: "no query of Tide covers " + name + ", which has presubmits", Cure: "add it to tide.queries",
 			})
 		}
 	}
 	return findings
-}
-
-func triggerIsEnabled(t *tree) []Finding {
-	if t.plugins == nil {
-		return nil
-	}
-	var findings []Finding
-	for _, name := range t.onGitHub(prowapi.PresubmitJob, prowapi.PostsubmitJob) {
-		if !t.enabled(trigger, name) {
-			findings = append(findings, Finding{
-				File: PluginsFile, Problem: "the plugin trigger is not enabled for " + name + ", which has jobs", Cure: "add it to its plugins",
-			})
-		}
-	}
-	return findings
-}
-
-const trigger = "trigger"
-
-// enabled says whether a repository has a plugin, by itself or by its organization.
-func (t *tree) enabled(plugin, repository string) bool {
-	org, _, _ := strings.Cut(repository, "/")
-	ofOrg := t.plugins.Plugins[org]
-	return slices.Contains(t.plugins.Plugins[repository].Plugins, plugin) ||
-		slices.Contains(ofOrg.Plugins, plugin) && !slices.Contains(ofOrg.ExcludedRepos, strings.TrimPrefix(repository, org+"/"))
 }
 
 func noJobsInRepositories(t *tree) []Finding {

@@ -40,11 +40,11 @@ var rules = []rule{
 	{"changed-files", "an expression that fits no file is a job that never runs, or always", eachJob(changedFiles)},
 	{"in-repo", "a pull request that may bring its own jobs brings them past all rules", noJobsInRepositories},
 	{"comment", "a command that begins no line is found in quotations, too", eachJob(commandBeginsLine)},
-	{"trigger-plugin", "hook starts no job of a repository for which the plugin trigger is not enabled", triggerIsEnabled},
 	{"trigger", "what a label, a review or a vote starts must be there to be given, and must not start by itself", eachJob(triggers)},
 	{"merge", "Tide merges nothing where it is not asked to", mergesAreConfigured},
 	// What it may.
 	{"presubmit", "a presubmit runs code that nobody has reviewed", eachJob(presubmitHoldsNothing)},
+	{"secret", "of a secret that nobody has named it is not known whether it publishes", eachJob(secretsKnown)},
 	{"publishing", "what leaves the house has been merged, and one job at a time writes it", eachJob(publishingAfterMerge)},
 	{"rerun", "deck's rerun button would promote again without anybody's approval", eachJob(rerunDenied)},
 	{"promoter", "only a comment or a tag whose author OWNERS approve may move a channel", eachJob(promoterStarts)},

@@ -21,6 +21,8 @@ type settings struct {
 	Clusters   clusters   `json:"clusters"`
 	Publishing publishing `json:"publishing"`
 	Promoter   promoter   `json:"promoter"`
+	// HarmlessSecrets are those with which nothing can be written.
+	HarmlessSecrets []string `json:"harmless_secrets"`
 }
 
 // clusters are the build clusters that jobs may name.
@@ -55,13 +57,30 @@ func loadSettings(checkout string) (settings, error) {
 		return s, err
 	}
 	s.Images = strings.TrimSuffix(s.Images, "/")
-	for name, missing := range map[string]bool{
-		"repository": s.Repository == "", "images": s.Images == "", "tags": len(s.Tags) == 0,
-		"clusters.untrusted": len(s.Clusters.Untrusted) == 0, "clusters.trusted": len(s.Clusters.Trusted) == 0, "publishing.secrets": len(s.Publishing.Secrets) == 0, "promoter.image": s.Promoter.Image == "",
+	return s, s.complete()
+}
+
+// complete names every field without which a rule would have nothing to hold jobs to.
+func (s settings) complete() error {
+	var missing []string
+	for _, field := range []struct {
+		name  string
+		there bool
+	}{
+		{"repository", s.Repository != ""},
+		{"images", s.Images != ""},
+		{"tags", len(s.Tags) > 0},
+		{"clusters.untrusted", len(s.Clusters.Untrusted) > 0},
+		{"clusters.trusted", len(s.Clusters.Trusted) > 0},
+		{"publishing.secrets", len(s.Publishing.Secrets) > 0},
+		{"promoter.image", s.Promoter.Image != ""},
 	} {
-		if missing {
-			return s, fmt.Errorf("%s is missing", name)
+		if !field.there {
+			missing = append(missing, field.name)
 		}
 	}
-	return s, nil
+	if len(missing) > 0 {
+		return fmt.Errorf("it does not say %s", strings.Join(missing, ", "))
+	}
+	return nil
 }

@@ -51,7 +51,9 @@ Prow's checkconfig is found by --prow-checkconfig or in PATH. Where it is not, i
 built once into the user's cache, which takes Go, the network and some minutes.
 
 A job may run only if certain files of its repository change. Whether such files exist
-is checked in this checkout, and in those of other repositories that --repo names.`,
+is checked in this checkout, and in those of other repositories that --repo names.
+
+If $ARTIFACTS is set, junit_config_check.xml is written into it, a case for each rule.`,
 		Example: `  slipway config check
   slipway config check --repo example/hello-guest=../hello-guest
   slipway config check --no-prow --output json
@@ -89,26 +91,40 @@ func (r request) run(ctx context.Context, env cli.Env) error {
 		return err
 	}
 	if !r.noProw {
-		say := func(message string) { fmt.Fprintln(env.Stderr, message) }
-		if got.Prow, err = checkconfig(ctx, r.program, say); err != nil {
+		if err := r.askProw(ctx, env, options.Checkout, &got); err != nil {
 			return err
 		}
-		more, err := configcheck.ProwCheck(ctx, got.Prow, options.Checkout)
-		if err != nil {
-			return err
-		}
-		got.Findings = append(got.Findings, more...)
 	}
 	if got.Findings == nil {
 		got.Findings = []configcheck.Finding{}
 	}
-	if err := command.Show(env.Stdout, r.form, got, got.text); err != nil {
+	if err := r.show(env, got); err != nil {
 		return err
 	}
 	if n := len(got.Findings); n > 0 {
 		return fmt.Errorf("the configuration has %d %s", n, plural("finding", n))
 	}
 	return nil
+}
+
+// askProw adds what Prow's own program finds.
+func (r request) askProw(ctx context.Context, env cli.Env, checkout string, got *result) (err error) {
+	say := func(message string) { fmt.Fprintln(env.Stderr, message) }
+	if got.Prow, err = checkconfig(ctx, r.program, say); err != nil {
+		return err
+	}
+	findings, err := configcheck.ProwCheck(ctx, got.Prow, checkout)
+	got.Findings = append(got.Findings, findings...)
+	return err
+}
+
+func (r request) show(env cli.Env, got result) error {
+	if folder := env.Getenv("ARTIFACTS"); folder != "" {
+		if err := writeJUnit(folder, got.Findings); err != nil {
+			return err
+		}
+	}
+	return command.Show(env.Stdout, r.form, got, got.text)
 }
 
 func (r request) options() (configcheck.Options, error) {
