@@ -160,6 +160,16 @@ func (s *Step) keys() []string {
 	return all
 }
 
+// Counted are the keys of what a requirement of the step stands on.
+func (s *Step) Counted(requirement string) (keys []string) {
+	for _, r := range s.Requirements {
+		if r.Name == requirement {
+			keys = append(keys, r.Keys...)
+		}
+	}
+	return keys
+}
+
 func (s *Step) aside(err error) {
 	s.State, s.err, s.Problem = Broken, err, err.Error()
 }

@@ -15,20 +15,20 @@ import (
 // Request is what somebody wants moved. Of Digest, Tag and Rollback one may be
 // said; without any, what the channel before holds is meant.
 type Request struct {
-	Channel  string // full name
-	Digest   string
-	Version  string // vX.Y.Z, where the channel requires one
-	Tag      string // a signed git tag: the image of its commit is meant, and it approves
-	Rollback bool   // back to Digest, or to what the channel held before
+	Channel  string `json:"channel"` // full name
+	Digest   string `json:"digest,omitempty"`
+	Version  string `json:"version,omitempty"`  // vX.Y.Z, where the channel requires one
+	Tag      string `json:"tag,omitempty"`      // a signed git tag: the image of its commit is meant, and it approves
+	Rollback bool   `json:"rollback,omitempty"` // back to Digest, or to what the channel held before
 }
 
 // Order is requests that make one plan.
 type Order struct {
-	Requests  []Request
-	Train     string // makes the requests itself, for all members
-	OnlyNew   bool   // leave out what has nothing new to take
-	Requester string // their own approval does not count
-	Why       string
+	Requests  []Request `json:"requests"`
+	Train     string    `json:"train,omitempty"`     // makes the requests itself, for all members
+	OnlyNew   bool      `json:"onlyNew,omitempty"`   // leave out what has nothing new to take
+	Requester string    `json:"requester,omitempty"` // their own approval does not count
+	Why       string    `json:"why,omitempty"`
 }
 
 // resolved is a request whose edge is known.

@@ -14,7 +14,7 @@ import (
 // channelRollback acts with --confirm, or, as a job binary, at once.
 func channelRollback(env cli.Env, job bool) *cobra.Command {
 	o := &order{world: newWorld(env)}
-	var to string
+	var to, hash string
 	var confirm, keep bool
 	c := &cobra.Command{
 		Use: "rollback CHANNEL", Short: "Point a channel back to what it held before, and bar what it holds now",
@@ -42,6 +42,9 @@ where approvers find it.`,
 				wanted.Requests = append(wanted.Requests, promotion.Request{Channel: full, Rollback: true, Digest: to})
 			}
 			plan, err := p.Plan(c.Context(), wanted)
+			if err == nil {
+				err = isStill(plan, hash)
+			}
 			if err == nil && keep {
 				err = p.Keep(c.Context(), plan)
 			}
@@ -57,6 +60,7 @@ where approvers find it.`,
 	c.Flags().StringVar(&o.train, "train", "", "all members of this train instead, together or not at all")
 	c.Flags().BoolVar(&keep, "keep", false, "put the plan into the store, for approvers")
 	c.Flags().StringVar(&to, "to", "", "the digest to go back to (default: what the channel held before)")
+	c.Flags().StringVar(&hash, "plan", "", "refuse to act on any plan but the one of this hash")
 	c.Flags().StringVar(&o.why, "why", "", "the reason, for the ledger")
 	c.Flags().StringVar(&o.requester, "requester", "", "who asks for it; their own approval does not count")
 	if !job {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/promotion"
 )
 
 // PromotionGroup is `slipway promotion`.
@@ -73,8 +74,8 @@ left. Of two at once on a channel, one moves it and the other says so.`,
 			if err != nil {
 				return err
 			}
-			if hash != "" && plan.Hash != hash {
-				return fmt.Errorf("the plan is now %s, not %s: something else would move, or the gate has changed; have it approved again", plan.Hash, hash)
+			if err := isStill(plan, hash); err != nil {
+				return err
 			}
 			return o.act(c.Context(), p, plan, confirm || job)
 		},
@@ -86,6 +87,14 @@ left. Of two at once on a channel, one moves it and the other says so.`,
 		c.Flags().BoolVar(&confirm, "confirm", false, "act; without it the plan is shown")
 	}
 	return c
+}
+
+// isStill refuses a plan that is another by now than the one that somebody approved.
+func isStill(plan *promotion.Plan, hash string) error {
+	if hash == "" || plan.Hash == hash {
+		return nil
+	}
+	return fmt.Errorf("the plan is now %s, not %s: something else would move, or the gate has changed; have it approved again", plan.Hash, hash)
 }
 
 const unchanged = "nothing was changed; the same with --confirm does it"

@@ -1,0 +1,308 @@
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
+	"sigs.k8s.io/prow/pkg/pjutil"
+
+	"slipway.dev/slipway/internal/evidence/decision"
+	"slipway.dev/slipway/internal/promotion"
+	"slipway.dev/slipway/internal/signing"
+	"slipway.dev/slipway/prow/configrepo"
+)
+
+// What a promoter's ProwJob says of its origin.
+const (
+	requestLabel   = "slipway.dev/request"
+	planAnnotation = "slipway.dev/plan"
+)
+
+// plan makes a request's plan, by the configuration as it is now.
+func (p *Plugin) plan(ctx context.Context, r *request) (*configrepo.Snapshot, *promotion.Promoter, *promotion.Plan, error) {
+	return p.planAt(ctx, r, 0)
+}
+
+// planAt is plan by a configuration of at most some age.
+func (p *Plugin) planAt(ctx context.Context, r *request, age time.Duration) (*configrepo.Snapshot, *promotion.Promoter, *promotion.Plan, error) {
+	view, err := p.view(ctx, age)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	promoter, err := p.Promoter(view.Channels)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	plan, err := promoter.Plan(ctx, r.Order)
+	return view, promoter, plan, err
+}
+
+// view is the configuration, read from GitHub unless it was lately: looking at open
+// requests every few seconds would else use up what GitHub lets one ask.
+func (p *Plugin) view(ctx context.Context, age time.Duration) (*configrepo.Snapshot, error) {
+	p.viewed.Lock()
+	defer p.viewed.Unlock()
+	if p.viewed.last != nil && p.Now().Sub(p.viewed.at) < age {
+		return p.viewed.last, nil
+	}
+	at := p.Now()
+	view, err := p.Repo.Read(ctx)
+	if err == nil {
+		p.viewed.last, p.viewed.at = view, at
+	}
+	return view, err
+}
+
+// advance looks at a request, does what is due, and shows how it stands.
+func (p *Plugin) advance(ctx context.Context, r *request) error {
+	could, err := p.look(ctx, r, p.Poll)
+	if could {
+		_, err = p.look(ctx, r, 0)
+	}
+	return err
+}
+
+// look is advance by a configuration of at most some age. If the promoter could be
+// started by one that may be old, it says so and leaves it.
+func (p *Plugin) look(ctx context.Context, r *request, age time.Duration) (could bool, err error) {
+	view, promoter, plan, err := p.planAt(ctx, r, age)
+	if gone := (*promotion.RequestError)(nil); errors.As(err, &gone) {
+		return false, p.conclude(ctx, r, nil, end{State: failed, Message: plain(err.Error())})
+	}
+	if err != nil {
+		return false, err
+	}
+	job, err := p.job(ctx, r)
+	switch {
+	case err != nil:
+		return false, err
+	case job != nil:
+		return false, p.follow(ctx, r, plan, job)
+	case plan.Count(promotion.Current) == len(plan.Steps):
+		return false, p.conclude(ctx, r, plan, end{State: done, Message: holds(plan)})
+	case p.Now().Sub(r.At) > p.Deadline:
+		return false, p.conclude(ctx, r, plan, end{State: expired, Message: fmt.Sprintf("it was open for more than %s; ask again", p.Deadline)})
+	}
+	if plan, err = p.declare(ctx, r, plan, promoter); err != nil {
+		return false, err
+	}
+	problem, err := p.inTheWay(ctx, r, view, plan)
+	switch {
+	case err != nil:
+		return false, err
+	case problem != "":
+		return false, p.show(ctx, r, status{request: r, state: waiting, view: view, plan: plan, message: problem})
+	case age > 0:
+		return true, nil
+	}
+	if job, err = p.start(ctx, r, view, plan); err != nil {
+		return false, err
+	}
+	return false, p.follow(ctx, r, plan, job)
+}
+
+// declare keeps the plan and signs who asks for it and who holds it, if that was not
+// done for this hash. The plan that it gives heeds what was signed.
+func (p *Plugin) declare(ctx context.Context, r *request, plan *promotion.Plan, promoter *promotion.Promoter) (*promotion.Plan, error) {
+	if err := promoter.Keep(ctx, plan); err != nil {
+		return nil, err
+	}
+	before, err := p.decided(ctx, plan.Hash)
+	if err != nil {
+		return nil, err
+	}
+	signed := false
+	all := []decision.Decision{{Kind: decision.Request, Plan: plan.Hash, By: r.Requester, Comment: r.Comment, At: r.At}}
+	for _, h := range r.holds {
+		all = append(all, h.decision(plan.Hash))
+	}
+	for _, d := range all {
+		if slices.ContainsFunc(before, func(v decision.Verified) bool { return v.Decision == d }) {
+			continue
+		}
+		if _, err := decision.Add(ctx, p.Store, p.Signer, d); err != nil {
+			return nil, err
+		}
+		signed = true
+	}
+	if !signed {
+		return plan, nil
+	}
+	return promoter.Plan(ctx, r.Order)
+}
+
+// self is the plugin's own key, as who verifies its signatures has it.
+func (p *Plugin) self() []signing.Verifier { return []signing.Verifier{{Verifier: p.Signer}} }
+
+// inTheWay says why the promoter is not started yet; empty is nothing.
+func (p *Plugin) inTheWay(ctx context.Context, r *request, view *configrepo.Snapshot, plan *promotion.Plan) (string, error) {
+	if r.held() {
+		last := r.holds[len(r.holds)-1]
+		return fmt.Sprintf("%s holds it: %s", last.By, plain(last.Reason)), nil
+	}
+	if plan.Count(promotion.Ready) == 0 || plan.Count(promotion.Ready)+plan.Count(promotion.Current) < len(plan.Steps) {
+		return "its gate is not met", nil
+	}
+	return p.stillApproved(ctx, view, plan)
+}
+
+// stillApproved sees that those who approved may still do so: OWNERS may have changed.
+func (p *Plugin) stillApproved(ctx context.Context, view *configrepo.Snapshot, plan *promotion.Plan) (string, error) {
+	all, err := p.decided(ctx, plan.Hash)
+	if err != nil {
+		return "", err
+	}
+	for _, step := range plan.Steps {
+		_, ch, err := view.Channels.Channel(step.Channel())
+		if err != nil {
+			return "", err
+		}
+		wants := ch.Gate.Approvals
+		if wants == nil || step.State != promotion.Ready {
+			continue
+		}
+		counted := step.Counted("approvals")
+		for _, a := range decision.Stand(all).Approvals {
+			if slices.Contains(counted, a.Key) && !view.Approves(wants.Path, a.By) {
+				counted = slices.DeleteFunc(counted, func(key string) bool { return key == a.Key })
+			}
+		}
+		if len(counted) < wants.Count {
+			return fmt.Sprintf("of those who approved, only %d may do so still, by OWNERS of `%s`", len(counted), wants.Path), nil
+		}
+	}
+	return "", nil
+}
+
+func (r *request) jobName() string { return "slipway-promote-" + r.ID }
+
+// job finds the request's ProwJob; nil is none.
+func (p *Plugin) job(ctx context.Context, r *request) (*prowapi.ProwJob, error) {
+	job, err := p.ProwJobs.Get(ctx, r.jobName(), metav1.GetOptions{})
+	if kerrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read ProwJob %s: %w", r.jobName(), err)
+	}
+	return job, nil
+}
+
+// start makes the request's one ProwJob. Its name is the lock.
+func (p *Plugin) start(ctx context.Context, r *request, view *configrepo.Snapshot, plan *promotion.Plan) (*prowapi.ProwJob, error) {
+	template, err := p.Job()
+	if err != nil {
+		return nil, err
+	}
+	spec := pjutil.PostsubmitSpec(template, prowapi.Refs{
+		Org: p.Repo.Org, Repo: p.Repo.Name, BaseRef: p.Repo.Branch, BaseSHA: view.Commit,
+	})
+	spec.PodSpec = spec.PodSpec.DeepCopy()
+	container := &spec.PodSpec.Containers[0]
+	if container.Args, err = arguments(container.Args, r, plan); err != nil {
+		return nil, err
+	}
+	labels, annotations := maps.Clone(template.Labels), maps.Clone(template.Annotations)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	labels[requestLabel], annotations[planAnnotation] = r.ID, plan.Hash
+	job := pjutil.NewProwJob(spec, labels, annotations)
+	job.Name = r.jobName()
+	made, err := p.ProwJobs.Create(ctx, &job, metav1.CreateOptions{})
+	if kerrors.IsAlreadyExists(err) {
+		return p.job(ctx, r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make ProwJob %s: %w", job.Name, err)
+	}
+	p.Log.WithField("job", job.Name).WithField("plan", plan.Hash).Info("Made the promoter's job.")
+	return made, nil
+}
+
+// arguments are the promoter's: the template's, whose first is the verb apply, and what
+// the plan says.
+func arguments(template []string, r *request, plan *promotion.Plan) ([]string, error) {
+	if len(template) == 0 || template[0] != "apply" {
+		return nil, fmt.Errorf("the first argument of the job that promotes is %q, not apply", template)
+	}
+	args := slices.Clone(template)
+	isBack := r.Order.Requests[0].Rollback
+	if isBack {
+		args[0] = "rollback"
+	}
+	switch {
+	case r.Order.Train != "":
+		args = append(args, "--train", r.Order.Train)
+	case isBack:
+		args = append(args, r.Order.Requests[0].Channel, "--to", r.Order.Requests[0].Digest)
+	}
+	for _, one := range r.Order.Requests {
+		if !isBack {
+			args = append(args, one.Channel+"@"+one.Digest)
+		}
+	}
+	if i := slices.IndexFunc(r.Order.Requests, func(one promotion.Request) bool { return one.Version != "" }); i >= 0 {
+		args = append(args, "--version", r.Order.Requests[i].Version)
+	}
+	return append(args, "--plan", plan.Hash, "--requester", r.Requester, "--why", r.Order.Why), nil
+}
+
+// follow shows how the request's job does, and ends the request with it.
+func (p *Plugin) follow(ctx context.Context, r *request, plan *promotion.Plan, job *prowapi.ProwJob) error {
+	if job == nil {
+		return fmt.Errorf("ProwJob %s went away", r.jobName())
+	}
+	s := status{request: r, state: running, plan: plan, job: job, message: "the promoter is at work"}
+	switch {
+	case job.Labels[requestLabel] != r.ID || job.Annotations[planAnnotation] == "":
+		return p.conclude(ctx, r, plan, end{State: failed, Message: "there is a ProwJob " + job.Name + " that this plugin did not make; find out who did"})
+	case !job.Complete():
+		return p.show(ctx, r, s)
+	case job.Status.State != prowapi.SuccessState:
+		return p.concludeJob(ctx, r, plan, job, end{State: failed, Message: fmt.Sprintf("the promoter ended in %s: %s", job.Status.State, plain(job.Status.Description))})
+	case plan.Count(promotion.Current) < len(plan.Steps):
+		return p.concludeJob(ctx, r, plan, job, end{State: failed, Message: "the promoter says that all went well, but the ledger does not"})
+	}
+	return p.concludeJob(ctx, r, plan, job, end{State: done, Message: holds(plan)})
+}
+
+func (p *Plugin) conclude(ctx context.Context, r *request, plan *promotion.Plan, e end) error {
+	return p.concludeJob(ctx, r, plan, nil, e)
+}
+
+// concludeJob shows how the request ended, and then records it: who dies between shows
+// it again.
+func (p *Plugin) concludeJob(ctx context.Context, r *request, plan *promotion.Plan, job *prowapi.ProwJob, e end) error {
+	if err := p.show(ctx, r, status{request: r, state: e.State, plan: plan, job: job, message: e.Message}); err != nil {
+		return err
+	}
+	return p.record(ctx, r, e)
+}
+
+// finish records how the request ended, and then shows it.
+func (s *said) finish(ctx context.Context, r *request, e end) error {
+	if err := s.record(ctx, r, e); err != nil {
+		return err
+	}
+	return s.show(ctx, r, status{request: r, state: r.end.State, message: r.end.Message})
+}
+
+func (p *Plugin) record(ctx context.Context, r *request, e end) error {
+	if err := create(ctx, p.Store, r.key("end"), &e); err != nil {
+		return err
+	}
+	r.end = &e
+	p.Log.WithField("request", r.ID).Infof("The %s: %s: %s.", r.what(), e.State, e.Message)
+	return nil
+}
