@@ -11,6 +11,7 @@ import (
 	"slipway.dev/slipway/internal/command/imagecmd"
 	"slipway.dev/slipway/internal/command/promotecmd"
 	"slipway.dev/slipway/prow/configcmd"
+	"slipway.dev/slipway/prow/flowcmd"
 	"slipway.dev/slipway/prow/jobcmd"
 )
 
@@ -20,9 +21,8 @@ func main() { cli.Main(slipway) }
 // registries or Prow, which no job binary links.
 func slipway(env cli.Env) *cobra.Command {
 	root := command.Slipway(env)
-	root.AddCommand(imagecmd.Group(env), jobcmd.Group(env, func(ctx context.Context, _ func(string)) (jobcmd.Images, error) {
-		return imagecmd.OpenLocal(ctx, env)
-	}))
+	images := func(ctx context.Context, _ func(string)) (jobcmd.Images, error) { return imagecmd.OpenLocal(ctx, env) }
+	root.AddCommand(imagecmd.Group(env), jobcmd.Group(env, images), flowcmd.Group(env, images))
 	root.AddCommand(configcmd.Group(env))
 	root.AddCommand(promotecmd.Groups(env)...)
 	return root

@@ -104,7 +104,7 @@ func (w Wait) All(ctx context.Context) error {
 func (w Wait) look() (done bool, err error) {
 	done = true
 	for _, container := range w.After {
-		text, err := os.ReadFile(filepath.Join(w.Logs, container+"-marker-file.txt"))
+		text, err := os.ReadFile(filepath.Join(w.Logs, container+"-marker.txt"))
 		if os.IsNotExist(err) || err == nil && len(text) == 0 { // it is being written
 			done = false
 			continue

@@ -208,7 +208,7 @@ func (p *Project) checkGraphs() error {
 	jobs := map[string]string{}
 	for _, g := range graphs {
 		for _, s := range g.Stages {
-			name := g.jobName(s)
+			name := g.JobName(s)
 			if other, twice := jobs[name]; twice && other != g.String() {
 				wrong = append(wrong, fmt.Errorf("flow %s: job %s is one of flow %s too; rename a flow or build", g, name, other))
 			}

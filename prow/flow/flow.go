@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -22,8 +23,8 @@ type Project struct {
 	Name       string              `json:"project"`
 	Owner      string              `json:"owner"` // an alias of OWNERS_ALIASES or a login, for every job
 	Repository Repository          `json:"repository"`
-	Store      string              `json:"store,omitempty"`   // the claim of the store in which an identity leaves what the next one takes
-	Step       string              `json:"step,omitempty"`    // the image of flow-step, which carries between pods and the store
+	Store      string              `json:"store,omitempty"` // the claim of the store in which an identity leaves what the next one takes
+	Step       string              `json:"step,omitempty"`  // the image of flow-step, which carries between pods and the store
 	Tracks     *Tracks             `json:"tracks,omitempty"`
 	Identities map[string]Identity `json:"identities"`
 	Builds     map[string]Build    `json:"builds"`
@@ -159,4 +160,23 @@ func LoadFolder(folder string) ([]*Project, error) {
 		all = append(all, byName[name])
 	}
 	return all, errors.Join(wrong...)
+}
+
+// String says the trigger in a few words.
+func (t Trigger) String() string {
+	switch {
+	case t.Periodic != nil && t.Periodic.Cron != "":
+		return "periodic, " + t.Periodic.Cron
+	case t.Periodic != nil:
+		return "periodic, every " + t.Periodic.Interval
+	case t.Postsubmit != nil:
+		return "postsubmit"
+	}
+	words := []string{"presubmit"}
+	for _, by := range []string{t.Presubmit.Vote, t.Presubmit.Label, t.Presubmit.Review} {
+		if by != "" {
+			words = append(words, by)
+		}
+	}
+	return strings.Join(words, ", ")
 }

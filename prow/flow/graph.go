@@ -36,7 +36,7 @@ type Output struct {
 }
 
 // Stage is what one Prow job runs: connected or not, builds of one identity none of
-// which waits for another identity in between. It is named after its first build.
+// which waits for another identity in between. It is named after its first build that can run.
 type Stage struct {
 	Name     string   `json:"name"`
 	Identity string   `json:"identity"`
@@ -163,8 +163,8 @@ func (p *Project) present(f Flow, track *Track) []string {
 	return names
 }
 
-// needs are the builds that a build needs, sorted.
-func (n Node) needs() []string {
+// Needs are the builds that a build needs, sorted.
+func (n Node) Needs() []string {
 	var needs []string
 	for _, output := range n.Inputs {
 		needs = append(needs, output.Build)
@@ -185,7 +185,7 @@ func order(nodes map[string]Node, names []string) ([]string, error) {
 			return fmt.Errorf("its builds wait for each other: %s", strings.Join(append(path[at:], name), " waits for "))
 		}
 		path = append(path, name)
-		for _, needed := range nodes[name].needs() {
+		for _, needed := range nodes[name].Needs() {
 			if err := visit(needed); err != nil {
 				return err
 			}
@@ -210,7 +210,7 @@ func (g *Graph) wait() {
 			g.Nodes[i].Waits = n.recipe.Later
 			continue
 		}
-		for _, needed := range n.needs() {
+		for _, needed := range n.Needs() {
 			if other, _ := g.Node(needed); other.Waits != "" {
 				g.Nodes[i].Waits = "it waits for " + needed
 				break

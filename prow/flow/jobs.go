@@ -77,11 +77,11 @@ const looking = "10m"
 // always says whether nothing but a change starts the presubmit.
 func (p *Presubmit) always() bool { return p.Label == "" && p.Review == "" && p.Vote == "" }
 
-// jobName is what Prow calls the job: it takes no slash.
-func (g Graph) jobName(s Stage) string { return strings.ReplaceAll(g.tab(s), "/", ".") }
+// JobName is what Prow calls the job: it takes no slash.
+func (g Graph) JobName(s Stage) string { return strings.ReplaceAll(g.Tab(s), "/", ".") }
 
-// tab is what people and TestGrid call the job.
-func (g Graph) tab(s Stage) string {
+// Tab is what people and TestGrid call the job.
+func (g Graph) Tab(s Stage) string {
 	if g.Trigger.Presubmit != nil { // it has one stage
 		return g.String()
 	}
@@ -93,7 +93,7 @@ func (g Graph) tab(s Stage) string {
 func (g Graph) base(s Stage) config.JobBase {
 	decorate := true
 	base := config.JobBase{
-		Name: g.jobName(s), Cluster: g.Project.Identities[s.Identity].Cluster, Spec: g.pod(s),
+		Name: g.JobName(s), Cluster: g.Project.Identities[s.Identity].Cluster, Spec: g.pod(s),
 		UtilityConfig: config.UtilityConfig{Decorate: &decorate, ExtraRefs: g.sources(s)},
 		Annotations:   g.annotations(s),
 	}
@@ -117,7 +117,7 @@ func (g Graph) annotations(s Stage) map[string]string {
 	all := map[string]string{
 		annotation.Owner:      p.Owner,
 		"testgrid-dashboards": p.Name,
-		"testgrid-tab-name":   g.tab(s),
+		"testgrid-tab-name":   g.Tab(s),
 		"description":         about + " (branch " + g.Branch + ")",
 	}
 	if t := g.Trigger.Presubmit; t != nil {

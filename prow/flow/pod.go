@@ -57,7 +57,7 @@ func (g Graph) build(n Node, takes bool) corev1.Container {
 		Name: container(n.Build), Image: n.recipe.Image, Command: []string{"flow-step", "run"},
 		Resources: corev1.ResourceRequirements{Requests: n.recipe.Requests},
 	}
-	for _, needed := range n.needs() {
+	for _, needed := range n.Needs() {
 		if other, _ := g.Node(needed); other.Stage == n.Stage {
 			c.Args = append(c.Args, "--after="+container(needed))
 		}

@@ -10,7 +10,7 @@ import (
 func (g *Graph) stage() {
 	levels := map[string]int{}
 	for _, n := range g.Nodes {
-		for _, needed := range n.needs() {
+		for _, needed := range n.Needs() {
 			other, _ := g.Node(needed)
 			level := levels[needed]
 			if other.recipe.Identity != n.recipe.Identity {
@@ -19,6 +19,14 @@ func (g *Graph) stage() {
 			levels[n.Build] = max(levels[n.Build], level)
 		}
 		g.join(n, levels[n.Build])
+	}
+	for i, s := range g.Stages { // after one that can run, so that its job is not called by what it leaves out
+		for _, build := range s.Builds {
+			if n, _ := g.Node(build); n.Waits == "" {
+				g.Stages[i].Name = build
+				break
+			}
+		}
 	}
 	slices.SortStableFunc(g.Stages, func(a, b Stage) int { return cmp.Compare(a.level, b.level) })
 	for _, s := range g.Stages {

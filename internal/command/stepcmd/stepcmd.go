@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/exec"
 	"slipway.dev/slipway/internal/flowstep"
 	"slipway.dev/slipway/internal/store/storeurl"
 )
@@ -40,7 +41,11 @@ func run(env cli.Env) *cobra.Command {
 				return cli.Misuse("there is nothing to run; write the build's command after --")
 			}
 			s.Command = args
-			return s.Run(c.Context())
+			err := s.Run(c.Context())
+			if code := exec.ExitCode(err); code > 0 { // the build's own, for whoever reads the job
+				return &cli.ExitError{Code: code, Err: err}
+			}
+			return err
 		},
 	}
 	waitFlags(c, env, &s.Wait)
