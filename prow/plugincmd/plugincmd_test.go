@@ -93,7 +93,8 @@ func TestServes(t *testing.T) {
 			server := github.New(t)
 			server.AddUser("robot", "robot-token")
 			server.AddUser("member", "member-token")
-			repo, err := server.AddRepo("example", "guest-agent", github.Options{})
+			server.AddMembers("example", "member")
+	repo, err := server.AddRepo("example", "guest-agent", github.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
