@@ -32,6 +32,7 @@ type history struct {
 	*world
 	t       *testing.T
 	random  *rand.Rand
+	lucky   sync.Mutex // of random, while two triggers poll
 	steps   []string
 	should  map[string]bool // change/patch set/job that a poll without faults saw
 	another *Trigger
@@ -40,7 +41,7 @@ type history struct {
 // Votes, patch sets, restarts, two triggers at once, faults and swept ProwJobs, in
 // any order: what should start is started once, and nothing else.
 func TestOnceInAnyOrder(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed, started := uint64(time.Now().UnixNano()), 0
 	for i := range uint64(40) {
 		t.Run(fmt.Sprintf("seed-%d", seed+i), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed+i, 0))
@@ -49,14 +50,26 @@ func TestOnceInAnyOrder(t *testing.T) {
 			for n := range 3 {
 				h.add(n + 1)
 			}
-			for range 60 {
+			for range 100 {
 				h.step()
 			}
 			h.fault, h.fail = nil, nil
 			h.pollOnce(false)
 			h.check()
+			started += len(h.should)
 		})
 	}
+	t.Logf("%d starts in 40 orders", started)
+	if started < 100 {
+		t.Errorf("only %d starts: the orders show little", started)
+	}
+}
+
+// chance is a number below n, for who runs side by side.
+func (h *history) chance(n int) int {
+	h.lucky.Lock()
+	defer h.lucky.Unlock()
+	return h.random.IntN(n)
 }
 
 // abandon closes an open change, and restores one that is not to be abandoned.
@@ -94,14 +107,14 @@ func (h *history) pollOnce(faulty bool) {
 	qualified := h.qualified()
 	if faulty {
 		h.fault = func(w http.ResponseWriter, r *http.Request) bool {
-			if h.random.IntN(4) > 0 {
+			if h.chance(4) > 0 {
 				return false
 			}
-			http.Error(w, "Internal server error", []int{500, 502, 503}[h.random.IntN(3)])
+			http.Error(w, "Internal server error", []int{500, 502, 503}[h.chance(3)])
 			return true
 		}
 		h.fail = func(*prowapi.ProwJob) error {
-			if h.random.IntN(3) > 0 {
+			if h.chance(3) > 0 {
 				return nil
 			}
 			return errors.New("etcdserver: request timed out")
@@ -176,8 +189,5 @@ func (h *history) check() {
 		if times[name] == 0 {
 			h.t.Errorf("%s was never started, after %v", name, h.steps)
 		}
-	}
-	if len(h.should) == 0 {
-		h.t.Error("nothing should have started: the order shows nothing")
 	}
 }

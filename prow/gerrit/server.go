@@ -53,7 +53,6 @@ func query(project string, jobs []voted) string {
 // changes reads all pages of a query. With an error it returns what it read before.
 func (s *server) changes(ctx context.Context, query string) ([]gogerrit.ChangeInfo, error) {
 	var all []gogerrit.ChangeInfo
-	seen := map[int]bool{} // a change that is updated meanwhile comes on two pages
 	for start := 0; ; {
 		values := url.Values{"q": {query}, "n": {fmt.Sprint(s.pageSize)}, "start": {fmt.Sprint(start)}, "o": {"CURRENT_REVISION", "DETAILED_LABELS", "MESSAGES"}}
 		var page []gogerrit.ChangeInfo
@@ -64,12 +63,7 @@ func (s *server) changes(ctx context.Context, query string) ([]gogerrit.ChangeIn
 			return all, nil
 		}
 		start += len(page)
-		for _, change := range page {
-			if !seen[change.Number] {
-				seen[change.Number] = true
-				all = append(all, change)
-			}
-		}
+		all = append(all, page...) // one that is updated meanwhile comes twice, and is read again before it is started
 	}
 }
 
