@@ -1,23 +1,19 @@
 // Command kubernetes is a whole Kubernetes node in one program, for tests: it is
 // the component that its first argument names.
 //
+// Built with the tag control it is the control plane alone, in two thirds of the time.
 // It is a module of its own, because Kubernetes' requirements would otherwise
 // become those of the product, which needs only a client.
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
-	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
-	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
-	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
-	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -40,19 +36,11 @@ func component(name string) *cobra.Command {
 	switch name {
 	case "kube-apiserver":
 		return apiserver.NewAPIServerCommand()
-	case "kube-controller-manager":
-		return controllers.NewControllerManagerCommand()
-	case "kube-scheduler":
-		return scheduler.NewSchedulerCommand()
-	case "kubelet":
-		return kubelet.NewKubeletCommand(context.Background())
-	case "kubectl":
-		return kubectl.NewDefaultKubectlCommand()
 	}
-	return nil
+	return ofNode(name)
 }
 
 func misused(what string) {
-	fmt.Fprintf(os.Stderr, "kubernetes: %s; name one of etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kubectl\n", what)
+	fmt.Fprintf(os.Stderr, "kubernetes: %s; name one of etcd, kube-apiserver, and in a whole node kube-controller-manager, kube-scheduler, kubelet, kubectl\n", what)
 	os.Exit(2)
 }

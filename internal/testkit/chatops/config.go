@@ -99,10 +99,20 @@ func (w *World) Configure(files map[string]string) error {
 	return err
 }
 
+// KeyFile is where the private key of a signer, ci or chatops, lies.
+func (w *World) KeyFile(name string) string { return w.in(name + ".key") }
+
 func (w *World) makeKeys(names ...string) error {
 	for _, name := range names {
 		private, err := signing.Generate()
 		if err != nil {
+			return err
+		}
+		pem, err := signing.MarshalPrivate(private, nil)
+		if err != nil {
+			return err
+		}
+		if err := write(w.KeyFile(name), string(pem)); err != nil {
 			return err
 		}
 		if w.keys[name], err = signing.NewSigner(private); err != nil {

@@ -62,13 +62,13 @@ func (c *Cluster) takeMachine(t testing.TB) {
 	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, "cluster: "+format+"\n", args...) }
 	ctx, cancel := context.WithTimeout(t.Context(), buildDeadline)
 	defer cancel()
-	program, err := install(ctx, say)
+	program, err := node.install(ctx, say)
 	if err != nil {
 		t.Fatalf("build the node's program: %v", err)
 	}
 	c.program = program
-	node := filelock.Waiter{For: "a node", Limit: lockDeadline, Say: func(message string) { say("%s", message) }}
-	unlock, err := node.Lock(t.Context(), c.dir+".lock")
+	machine := filelock.Waiter{For: "a node", Limit: lockDeadline, Say: func(message string) { say("%s", message) }}
+	unlock, err := machine.Lock(t.Context(), c.dir+".lock")
 	if err != nil {
 		t.Fatalf("wait for the machine's other node: %v", err)
 	}

@@ -54,7 +54,7 @@ func (c *Cluster) execute(ctx context.Context, component component) error {
 
 // await asks the API server until it gives the wanted answer.
 func (c *Cluster) await(ctx context.Context, path string, wanted func([]byte) bool) error {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is ours, on loopback
+	client := insecure()
 	defer client.CloseIdleConnections()
 	for {
 		body, err := c.get(ctx, client, path)
@@ -70,6 +70,10 @@ func (c *Cluster) await(ctx context.Context, path string, wanted func([]byte) bo
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+func insecure() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is ours, on loopback
 }
 
 func (c *Cluster) get(ctx context.Context, client *http.Client, path string) ([]byte, error) {

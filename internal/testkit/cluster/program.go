@@ -14,9 +14,19 @@ import (
 	"slipway.dev/slipway/internal/filelock"
 )
 
-// install returns the path of the node's program, and builds it first if this user
-// never did: that takes ten minutes of a processor. Who comes meanwhile waits.
-func install(ctx context.Context, say func(string, ...any)) (string, error) {
+// part is how much of Kubernetes a program has.
+type part struct {
+	name, tags, takes string
+}
+
+var (
+	node    = part{"kubernetes", "", "ten minutes"}
+	control = part{"kubernetes-control", "control", "seven minutes"}
+)
+
+// install returns the path of a program, and builds it first if this user never did:
+// that takes minutes of a processor. Who comes meanwhile waits.
+func (p part) install(ctx context.Context, say func(string, ...any)) (string, error) {
 	source, err := sourceFolder()
 	if err != nil {
 		return "", err
@@ -29,7 +39,7 @@ func install(ctx context.Context, say func(string, ...any)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "slipway", "tools", "kubernetes-"+version+"-"+sum)
+	dir := filepath.Join(cache, "slipway", "tools", p.name+"-"+version+"-"+sum)
 	file := filepath.Join(dir, "kubernetes")
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
@@ -43,12 +53,12 @@ func install(ctx context.Context, say func(string, ...any)) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil // another process built it
 	}
-	say("building Kubernetes %s once, into %s: this takes about ten minutes", version, dir)
-	return file, build(ctx, source, version, dir)
+	say("building Kubernetes %s once, into %s: this takes about %s", version, dir, p.takes)
+	return file, p.build(ctx, source, version, dir)
 }
 
 // build builds aside and renames, so that a build that is killed leaves no program.
-func build(ctx context.Context, source, version, dir string) error {
+func (p part) build(ctx context.Context, source, version, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -58,7 +68,7 @@ func build(ctx context.Context, source, version, dir string) error {
 	}
 	defer func() { _ = os.RemoveAll(aside) }()
 	err = exec.Run(ctx, exec.Cmd{
-		Args: []string{"go", "build", "-trimpath", "-buildvcs=false",
+		Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-tags", p.tags,
 			"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion=" + version,
 			"-o", filepath.Join(aside, "kubernetes"), "."},
 		Dir: source,
@@ -91,7 +101,7 @@ var required = regexp.MustCompile(`(?m)^\s+k8s\.io/kubernetes (v\S+)`)
 // describe reads which Kubernetes the source is, and names all that it is made of.
 func describe(source string) (version, sum string, err error) {
 	hash := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
+	for _, name := range []string{"go.mod", "go.sum", "main.go", "node.go", "control.go"} {
 		content, err := os.ReadFile(filepath.Join(source, name))
 		if err != nil {
 			return "", "", err
