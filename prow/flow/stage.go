@@ -45,7 +45,7 @@ func (g *Graph) stage() {
 func (g *Graph) join(n Node, level int) {
 	for i, s := range g.Stages {
 		if s.Identity == n.recipe.Identity && s.level == level {
-			g.Stages[i].Builds = append(s.Builds, n.Build)
+			g.Stages[i].Builds = append(g.Stages[i].Builds, n.Build)
 			return
 		}
 	}

@@ -81,14 +81,14 @@ func stepImage(t *testing.T) string {
 	return name + "@" + strings.TrimSpace(string(digest))
 }
 
-// real is a place to run the flow demo in with real pods.
-type real struct {
+// place is where the flow demo is run in real pods.
+type place struct {
 	t                    *testing.T
 	flows, repo, secrets string
 	store                string
 }
 
-func newReal(t *testing.T) *real {
+func newPlace(t *testing.T) *place {
 	if os.Getenv("SLIPWAY_E2E") != "prow" {
 		t.Skip("real pods of a whole flow take a minute; run: make e2e-prow")
 	}
@@ -101,7 +101,7 @@ func newReal(t *testing.T) *real {
 	}
 	image := stepImage(t)
 	flows := strings.ReplaceAll(string(text), "localhost/slipway-step@sha256:"+strings.Repeat("0", 64), image)
-	r := &real{t: t, flows: t.TempDir(), secrets: t.TempDir(), store: filepath.Join(t.TempDir(), "store")}
+	r := &place{t: t, flows: t.TempDir(), secrets: t.TempDir(), store: filepath.Join(t.TempDir(), "store")}
 	if err := os.WriteFile(filepath.Join(r.flows, "demo.yaml"), []byte(flows), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func newReal(t *testing.T) *real {
 	return r
 }
 
-func (r *real) run(ctx context.Context, flow string, more ...string) (code int, folder, said string) {
+func (r *place) run(ctx context.Context, flow string, more ...string) (code int, folder, said string) {
 	r.t.Helper()
 	folder = filepath.Join(r.t.TempDir(), "run")
 	var out bytes.Buffer
@@ -131,7 +131,7 @@ func (r *real) run(ctx context.Context, flow string, more ...string) (code int, 
 // A flow of three identities runs in real pods, each as Prow makes it: what one leaves
 // the next one takes from the store, and what was done is not done again.
 func TestRealFlow(t *testing.T) {
-	r := newReal(t)
+	r := newPlace(t)
 	code, folder, said := r.run(t.Context(), "demo/2")
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, said)
@@ -151,7 +151,7 @@ func TestRealFlow(t *testing.T) {
 
 // A build that fails fails what needs it at once, and nothing is handed over.
 func TestRealFlowFails(t *testing.T) {
-	r := newReal(t)
+	r := newPlace(t)
 	file := filepath.Join(r.flows, "demo.yaml")
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -147,6 +147,9 @@ func (r run) folder(g flow.Graph) (string, error) {
 	return filepath.Abs(r.outputDir)
 }
 
+// exitAborted is the exit code of a run that a person ended, as job run's is.
+const exitAborted = 130
+
 // stages runs one job after the other. What needs a build that failed is not run.
 func (r run) stages(ctx context.Context, g flow.Graph) report {
 	report := plan(g)
@@ -156,11 +159,11 @@ func (r run) stages(ctx context.Context, g flow.Graph) report {
 		if !ok && err == nil || report.blocked(g, s) {
 			continue
 		}
-		if err == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
 		var result local.Result
 		code := cli.ExitFailed
+		if err == nil && ctx.Err() != nil {
+			code, err = exitAborted, context.Cause(ctx)
+		}
 		if err == nil {
 			result, code, err = r.stage(ctx, g, s, name, file)
 		}
