@@ -33,14 +33,15 @@ import (
 
 // The names of this world.
 const (
-	Robot     = "slipway-robot"     // whom the plugin is on GitHub
-	Org       = "example"           // of the guest's repository
-	Guest     = "hello-os"          // the repository in which people talk
-	ConfigOrg = "slipway"           // of the configuration repository
-	Config    = "slipway"           // the configuration repository
-	Namespace = "prow"              // of ProwJobs
-	Artifact  = "hello-disk"        // that people promote
-	secret    = "the webhook's key" // of this world alone
+	Robot      = "slipway-robot"     // whom the plugin is on GitHub
+	Org        = "example"           // of the guest's repository
+	Guest      = "hello-os"          // the repository in which people talk
+	ConfigOrg  = "slipway"           // of the configuration repository
+	Config     = "slipway"           // the configuration repository
+	Namespace  = "prow"              // of ProwJobs
+	Artifact   = "hello-disk"        // that people promote
+	PromoteJob = "slipway-promote"   // what promoters' ProwJobs are called
+	secret     = "the webhook's key" // of this world alone
 )
 
 // Options is what a world may be told. Its zero value is useful.

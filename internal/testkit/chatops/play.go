@@ -133,13 +133,18 @@ func (w *World) unacted(ctx context.Context) (open []string, err error) {
 	return left, nil
 }
 
-// ProwJobs are those that were made.
-func (w *World) ProwJobs(ctx context.Context) ([]prowapi.ProwJob, error) {
+// ProwJobs are the promoters that were made.
+func (w *World) ProwJobs(ctx context.Context) (jobs []prowapi.ProwJob, err error) {
 	list, err := w.Jobs.ProwV1().ProwJobs(Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
-	return list.Items, nil
+	for _, job := range list.Items {
+		if job.Spec.Job == PromoteJob {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, nil
 }
 
 // Say writes a comment, waits until it was acted on, and gives its ID.

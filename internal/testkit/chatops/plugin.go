@@ -125,7 +125,7 @@ func (w *World) promoter(c *channel.Config) (*promotion.Promoter, error) {
 // job is the postsubmit that promoters are made of; the runner knows its arguments.
 func job() (prowconfig.Postsubmit, error) {
 	return prowconfig.Postsubmit{JobBase: prowconfig.JobBase{
-		Name: "slipway-promote", Agent: string(prowapi.KubernetesAgent), MaxConcurrency: 1,
+		Name: PromoteJob, Agent: string(prowapi.KubernetesAgent), MaxConcurrency: 1,
 		Spec: &corev1.PodSpec{Containers: []corev1.Container{{
 			Image: "registry.example.com/slipway/images/promoter@sha256:" + strings.Repeat("1", 64), Command: []string{"promoter"},
 			Args: []string{"apply", "--store=/store", "--config=config/channels.yaml"},

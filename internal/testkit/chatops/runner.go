@@ -22,8 +22,8 @@ func (w *World) runJobs(ctx context.Context) {
 		list, err := w.Jobs.ProwV1().ProwJobs(Namespace).List(ctx, metav1.ListOptions{})
 		if err == nil {
 			for i := range list.Items {
-				if list.Items[i].Status.State == prowapi.TriggeredState {
-					w.runJob(ctx, &list.Items[i])
+				if job := &list.Items[i]; job.Spec.Job == PromoteJob && job.Status.State == prowapi.TriggeredState {
+					w.runJob(ctx, job)
 				}
 			}
 		}

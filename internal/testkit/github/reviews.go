@@ -10,6 +10,7 @@ func reviewRoutes() []route {
 	const pull = "/repos/{owner}/{repo}/pulls/{number}"
 	return []route{
 		{"GET", pull + "/reviews", reads, 200, listReviews},
+		{"GET", pull + "/comments", reads, 200, listReviewComments},
 		{"POST", pull + "/reviews", comments, 200, createReview},
 		{"GET", pull + "/requested_reviewers", reads, 200, listReviewers},
 		{"POST", pull + "/requested_reviewers", triages, 201, requestReviewers},
@@ -174,4 +175,9 @@ func unrequestReviewers(c *call) (any, error) {
 		p.teams = slices.DeleteFunc(p.teams, func(slug string) bool { return slices.Contains(body.TeamReviewers, slug) })
 		return c.repo.pullJSON(i), nil
 	})
+}
+
+// listReviewComments are those on lines of the changes, of which this GitHub has none.
+func listReviewComments(c *call) (any, error) {
+	return c.pullAnswer(func(*issue) (any, error) { return page(c, []struct{}{}), nil })
 }
