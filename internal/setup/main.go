@@ -38,6 +38,7 @@ var tools = []struct{ program, pkg string }{
 	{"/usr/lib/podman/netavark", "netavark"},
 	{"/usr/lib/podman/aardvark-dns", "aardvark-dns"},
 	{"iptables", "iptables"},
+	{"ip", "iproute2"},
 	{"skopeo", "skopeo"},
 	{"docker-registry", "docker-registry"},
 	{"gpg", "gnupg"},
