@@ -39,6 +39,9 @@ func (w *World) runJob(ctx context.Context, job *prowapi.ProwJob) {
 		s.State, s.URL = prowapi.PendingState, "https://prow.example.com/view/"+job.Name
 	})
 	out, err := w.runPromoter(ctx, job)
+	if logged := write(w.in(logOf(job.Name)), out); logged != nil {
+		w.log.WithError(logged).Warn("Keeping a job's log.")
+	}
 	w.update(ctx, job, func(s *prowapi.ProwJobStatus) {
 		now := metav1.Now()
 		s.State, s.Description, s.CompletionTime = prowapi.SuccessState, "Job succeeded.", &now
@@ -47,6 +50,14 @@ func (w *World) runJob(ctx context.Context, job *prowapi.ProwJob) {
 			w.log.Infof("%s: %v\n%s", job.Name, err, out)
 		}
 	})
+}
+
+func logOf(job string) string { return "logs/" + job + ".txt" }
+
+// JobLog is what a ProwJob's promoter printed. It is there once the job is complete.
+func (w *World) JobLog(job string) (string, error) {
+	out, err := os.ReadFile(w.in(logOf(job)))
+	return string(out), err
 }
 
 func (w *World) update(ctx context.Context, job *prowapi.ProwJob, change func(*prowapi.ProwJobStatus)) *prowapi.ProwJob {
