@@ -320,8 +320,12 @@ func TestDuplicatesAtTheSameTime(t *testing.T) {
 		t.Error("a duplicate runs beside the first")
 	}
 	goOn <- errors.New("no") // the second tries where the first failed
-	<-began
-	goOn <- nil
+	select {
+	case <-began:
+		goOn <- nil
+	case <-time.After(5 * time.Second):
+		t.Fatal("the second does not try")
+	}
 	if got := <-statuses + <-statuses; got != 700 {
 		t.Errorf("the two statuses sum to %d, want 500 and 200", got)
 	}
