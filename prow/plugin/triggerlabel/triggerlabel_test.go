@@ -244,7 +244,10 @@ func TestForgedReviewsStartNothing(t *testing.T) {
 	deliveries := r.github.Deliveries()
 	review := deliveries[len(deliveries)-1]
 	for _, change := range []func(e map[string]any){
-		func(e map[string]any) { e["sender"].(map[string]any)["login"] = "author" },
+		func(e map[string]any) {
+			e["sender"].(map[string]any)["login"] = "author"
+			e["review"].(map[string]any)["user"].(map[string]any)["login"] = "Author"
+		},
 		func(e map[string]any) { e["sender"].(map[string]any)["login"] = "reader" },
 		func(e map[string]any) { e["sender"].(map[string]any)["type"] = "Bot" },
 		func(e map[string]any) { e["action"] = "edited" },
