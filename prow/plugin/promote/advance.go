@@ -147,6 +147,9 @@ func (p *Plugin) inTheWay(ctx context.Context, r *request, view *configrepo.Snap
 		last := r.holds[len(r.holds)-1]
 		return fmt.Sprintf("%s holds it: %s", last.By, plain(last.Reason)), nil
 	}
+	if plan.Count(promotion.Open) > 0 {
+		return "an earlier promotion was cut off; it is finished first, by the job slipway-promotion-resume or `slipway promotion resume`", nil
+	}
 	if plan.Count(promotion.Ready) == 0 || plan.Count(promotion.Ready)+plan.Count(promotion.Current) < len(plan.Steps) {
 		return "its gate is not met", nil
 	}

@@ -111,6 +111,8 @@ func reasonOf(args string) (string, error) {
 	switch {
 	case args == "":
 		return "", errors.New("give a reason")
+	case strings.Contains(args, "$"): // Kubernetes puts a container's environment for $(NAME) in its arguments
+		return "", errors.New("leave the $ out of the reason")
 	case utf8.RuneCountInString(args) > maxReason:
 		return "", fmt.Errorf("give a reason of at most %d characters", maxReason)
 	}

@@ -213,6 +213,13 @@ func (s *said) hold(ctx context.Context) (string, error) {
 }
 
 func (s *said) holdOne(ctx context.Context, r *request, h held) error {
+	job, err := s.job(ctx, r)
+	if err != nil {
+		return err
+	}
+	if job != nil {
+		return refuse("it is under way already; `/%s` takes it back", cmdRollback)
+	}
 	if h.Release {
 		if err := s.mayRelease(ctx, r); err != nil {
 			return err
