@@ -49,6 +49,7 @@ func (w *World) Move(ctx context.Context, r promotion.Request) error {
 	if err != nil {
 		return err
 	}
+	p.Who = "job " + Artifact + "-build"
 	plan, err := p.Plan(ctx, promotion.Order{Requests: []promotion.Request{r}})
 	if err != nil {
 		return err
