@@ -20,6 +20,9 @@ demo: setup ## release the example repository: version, packages, tag; run it tw
 demo-promote: setup ## promote two images on evidence and approval, and see what stops a third; cosign is compiled the first time (three minutes)
 	@$(GO) run ./internal/demo/promote
 
+demo-chatops: setup ## promote two disks by comments, and see who is refused, what stops them, and what is recorded
+	@$(GO) run ./internal/demo/chatops
+
 test: setup ## all tests that must pass before a merge
 	$(GO) vet ./...
 	$(GO) test -timeout 60m -run TestInstall ./internal/store/storetest/server
@@ -60,4 +63,4 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
-.PHONY: help build setup demo demo-promote test e2e-docs e2e-images e2e-kubernetes e2e-prow e2e-promotion fuzz bench lint docs clean
+.PHONY: help build setup demo demo-promote demo-chatops test e2e-docs e2e-images e2e-kubernetes e2e-prow e2e-promotion fuzz bench lint docs clean
