@@ -97,7 +97,7 @@ func (r *rig) post(kind, guid, payload string, change ...func(*http.Request)) (i
 	r.t.Helper()
 	req, err := http.NewRequest(http.MethodPost, r.url, strings.NewReader(payload))
 	if err != nil {
-		r.t.Fatal(err)
+		return 0, err.Error()
 	}
 	for name, value := range map[string]string{
 		"Content-Type": "application/json", "X-GitHub-Event": kind, "X-GitHub-Delivery": guid,

@@ -94,7 +94,7 @@ func TestServes(t *testing.T) {
 			server.AddUser("robot", "robot-token")
 			server.AddUser("member", "member-token")
 			server.AddMembers("example", "member")
-	repo, err := server.AddRepo("example", "guest-agent", github.Options{})
+			repo, err := server.AddRepo("example", "guest-agent", github.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

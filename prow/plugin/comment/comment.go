@@ -121,10 +121,10 @@ func parse(line string) (Command, bool) {
 // hidden says whether a character is unseen or passes for a space: controls,
 // formats (zero-width, bidirectional), foreign spaces, and what is no UTF-8.
 func hidden(r rune, size int) bool {
-	switch {
-	case r == ' ' || r == '\t':
+	switch r {
+	case ' ', '\t':
 		return false
-	case r == utf8.RuneError:
+	case utf8.RuneError:
 		return size <= 1 || r == unicode.ReplacementChar
 	}
 	return unicode.In(r, unicode.C, unicode.Z, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
