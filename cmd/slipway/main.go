@@ -9,6 +9,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/imagecmd"
+	"slipway.dev/slipway/internal/command/imagecmd/releasecmd"
 	"slipway.dev/slipway/internal/command/promotecmd"
 	"slipway.dev/slipway/prow/configcmd"
 	"slipway.dev/slipway/prow/flowcmd"
@@ -22,7 +23,9 @@ func main() { cli.Main(slipway) }
 func slipway(env cli.Env) *cobra.Command {
 	root := command.Slipway(env)
 	images := func(ctx context.Context, _ func(string)) (jobcmd.Images, error) { return imagecmd.OpenLocal(ctx, env) }
-	root.AddCommand(imagecmd.Group(env), jobcmd.Group(env, images), flowcmd.Group(env, images))
+	image := imagecmd.Group(env)
+	image.AddCommand(releasecmd.Release(env)) // it moves a channel, which image-builder cannot
+	root.AddCommand(image, jobcmd.Group(env, images), flowcmd.Group(env, images))
 	root.AddCommand(configcmd.Group(env))
 	root.AddCommand(promotecmd.Groups(env)...)
 	return root

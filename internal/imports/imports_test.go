@@ -39,7 +39,7 @@ var rules = []struct {
 	{"packagebuild", []string{"packagebuild", "daisy-builder", "internal/command", "internal/demo", "bench"}, "versions, stores and releases know nothing of packages' building"},
 	{"internal/channel", []string{"internal/gate", "internal/promotion", "internal/retention", "internal/command", "prow/configcheck", "prow/configrepo", "prow/plugincmd", "prow", "internal/testkit/chatops"}, "what signs, keeps and carries knows no configuration"},
 	{"internal/ledger", []string{"internal/gate", "internal/promotion", "internal/retention", "internal/command", "internal/testkit/chatops"}, "what signs and carries knows no channels"},
-	{"internal/lease", []string{"internal/promotion", "internal/retention"}, "only what acts for long has a lease"},
+	{"internal/lease", []string{"internal/promotion", "internal/retention", "internal/command/imagecmd/releasecmd"}, "only what acts for long has a lease, or waits for who has one"},
 	{"internal/gate", []string{"internal/promotion"}, "a gate is judged where a plan is made, and nowhere else"},
 	{"internal/promotion", []string{"internal/command", "prow/plugincmd", "prow/plugin", "internal/testkit/chatops"}, "a channel is moved by a command"},
 	{"internal/promotion/proof", []string{"internal/command", "prow/plugincmd", "internal/testkit/chatops"}, "promotion judges facts; a command says where they come from"},

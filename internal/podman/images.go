@@ -140,3 +140,16 @@ func explainFull(err error, where string) error {
 	}
 	return fmt.Errorf("the disk of %s is full; make room, for instance with `podman image prune`, and try again: %w", where, err)
 }
+
+// Labels are those of an image, by its name or ID.
+func (p *Podman) Labels(ctx context.Context, image string) (map[string]string, error) {
+	out, err := p.Output(ctx, "image", "inspect", "--format", "{{json .Labels}}", image)
+	if err != nil {
+		return nil, fmt.Errorf("read the labels of %s: %w", image, err)
+	}
+	labels := map[string]string{}
+	if err := json.Unmarshal(out, &labels); err != nil {
+		return nil, fmt.Errorf("read the labels of %s: %w", image, err)
+	}
+	return labels, nil
+}

@@ -17,7 +17,8 @@ import (
 type Build struct {
 	Context    string   // folder
 	Dockerfile string   // file
-	Name       string   // reference that the image gets when it is complete
+	Stage      string   // the stage that is built, with what it needs; empty is the last one
+	Name       string   // reference that the image gets when it is complete; empty is none
 	Arch       string   // Go's name
 	Args       []string // KEY=VALUE
 	Scratch    string   // folder of this build alone, whose base name is used by no other; see Clean
@@ -93,7 +94,13 @@ func buildArgs(b Build) []string {
 	args := []string{
 		"build", "--layers=false", "--timestamp", "0", "--identity-label=false", "--network", "none", "--pull=never",
 		"--secret", "id=" + buildMark(b.Scratch) + ",src=/dev/null", "--iidfile", filepath.Join(b.Scratch, buildImageID),
-		"--platform", "linux/" + b.Arch, "--file", b.Dockerfile, "--tag", b.Name,
+		"--platform", "linux/" + b.Arch, "--file", b.Dockerfile,
+	}
+	if b.Name != "" {
+		args = append(args, "--tag", b.Name)
+	}
+	if b.Stage != "" {
+		args = append(args, "--target", b.Stage)
 	}
 	for _, arg := range b.Args {
 		args = append(args, "--build-arg", arg)

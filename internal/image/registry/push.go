@@ -40,30 +40,50 @@ func (r *Registry) Push(ctx context.Context, image, tag string, locals []Local) 
 	return pushed, oci.Explain("push "+ref.Name(), ref.RegistryStr(), err)
 }
 
+// PushUntagged sends the images of all architectures, then an index of them with these
+// annotations, which no tag names: by its digest it can be tagged, or be left.
+func (r *Registry) PushUntagged(ctx context.Context, image string, annotations map[string]string, locals []Local) (Pushed, error) {
+	repository, err := name.NewRepository(r.prefix+"/"+image, name.StrictValidation)
+	if err != nil {
+		return Pushed{}, fmt.Errorf("name %s in a registry: %w", image, err)
+	}
+	raw, pushed, err := r.pushImages(ctx, repository, annotations, locals)
+	if err == nil {
+		err = remote.Put(repository.Digest(pushed.Digest), raw, r.options(ctx)...)
+	}
+	return pushed, oci.Explain("push "+repository.Name(), repository.RegistryStr(), err)
+}
+
 func (r *Registry) push(ctx context.Context, ref name.Tag, locals []Local) (Pushed, error) {
+	raw, pushed, err := r.pushImages(ctx, ref.Context(), nil, locals)
+	if err != nil {
+		return Pushed{}, err
+	}
+	return pushed, remote.Put(ref, raw, r.options(ctx)...)
+}
+
+// pushImages sends the images, and gives the index of them, which is not sent yet.
+func (r *Registry) pushImages(ctx context.Context, to name.Repository, annotations map[string]string, locals []Local) (rawIndex, Pushed, error) {
 	pushed := Pushed{Manifests: map[string]string{}}
-	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: annotations}
 	for _, local := range locals {
 		img, err := pack(local.Folder)
 		if err != nil {
-			return Pushed{}, fmt.Errorf("compress layers for %s: %w", local.Arch, err)
+			return nil, Pushed{}, fmt.Errorf("compress layers for %s: %w", local.Arch, err)
 		}
 		entry, err := describe(img, local.Arch)
 		if err != nil {
-			return Pushed{}, err
+			return nil, Pushed{}, err
 		}
-		if err := remote.Write(ref.Digest(entry.Digest.String()), img, r.options(ctx)...); err != nil {
-			return Pushed{}, err
+		if err := remote.Write(to.Digest(entry.Digest.String()), img, r.options(ctx)...); err != nil {
+			return nil, Pushed{}, err
 		}
 		index.Manifests = append(index.Manifests, entry)
 		pushed.Manifests[local.Arch] = entry.Digest.String()
 	}
 	raw, digest, err := marshalIndex(index)
-	if err != nil {
-		return Pushed{}, err
-	}
 	pushed.Digest = digest
-	return pushed, remote.Put(ref, raw, r.options(ctx)...)
+	return raw, pushed, err
 }
 
 // describe is an image's entry in the index.
