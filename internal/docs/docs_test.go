@@ -22,7 +22,7 @@ var tasks = []string{
 	"packagebuild-by-hand.md", "change-packagebuild.md", "run-jobs.md", "release-by-hand.md",
 	"change-daisy-builder.md", "change-jobs.md", "find-things.md", "images.md",
 	"prow.md", "check-config.md", "flows.md",
-	"evidence.md", "promote.md", "rollback.md", "retention.md",
+	"evidence.md", "promote.md", "chat-ops.md", "rollback.md", "retention.md",
 }
 
 func TestCommands(t *testing.T) {

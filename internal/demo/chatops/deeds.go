@@ -144,9 +144,9 @@ func checksOut() act {
 
 // slipway runs a command that people may type afterwards as it is shown, and checks
 // that it says all of the words.
-func slipway(args []string, words ...string) act {
+func slipway(command string, words ...string) act {
 	return func(ctx context.Context, s *stage) error {
-		args, err := s.expandAll(append(args, "--config", s.folder.name+"/configuration/config/channels.yaml", "--store", s.folder.name+"/store"))
+		args, err := s.expandAll(append(strings.Fields(command), "--config", s.folder.name+"/configuration/config/channels.yaml", "--store", s.folder.name+"/store"))
 		if err != nil {
 			return err
 		}

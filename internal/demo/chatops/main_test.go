@@ -70,7 +70,7 @@ func TestWhatDoesNotComeAbout(t *testing.T) {
 		{"a job that was not made", ran(), "0 ProwJobs"},
 		{"a comment that is not there", reread("done"), "no comment of the robot"},
 		{"a hash that is not known", says(one, "/approve-promotion $old", ""), "$old has no value yet"},
-		{"a command that fails", slipway([]string{"channel", "show", "hello-disk/testing"}), "exit code 1"},
+		{"a command that fails", slipway("channel show hello-disk/testing"), "exit code 1"},
 		{"what GitHub would not understand", complains, "would not have understood"},
 	}
 	for _, tt := range tests {

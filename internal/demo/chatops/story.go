@@ -162,10 +162,10 @@ func ledger() scene {
 			"overrode, each signed, with the comment in which they said so: here of the second disk's for stable.",
 		[]act{
 			checksOut(),
-			slipway([]string{"channel", "history", "hello-disk/stable"}),
-			slipway([]string{"channel", "show", "hello-disk/stable"}),
-			slipway([]string{"promotion", "show", "$plan"}),
-			slipway([]string{"channel", "audit"}),
+			slipway("channel history hello-disk/stable", "$disk1 back from $disk2", "it eats disks"),
+			slipway("channel show hello-disk/stable", "holds $disk1", "approved by maintainer-three", "$disk2 since"),
+			slipway("promotion show $plan", "contributor", "maintainer-two", "maintainer-three", "override", "withdraw"),
+			slipway("channel audit", "3 channels are as the ledger says"),
 		},
 	}
 }
