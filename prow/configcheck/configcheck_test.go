@@ -56,6 +56,13 @@ var broken = []struct {
 	{"image", "Prow's own", `image "busybox" is not`, []string{"config/config.yaml", "sidecar: UTILITY", "sidecar: busybox"}},
 	{"program", "sh -c", "runs a script of sh", edit("command: [tool]", "command: [/bin/sh, -c, 'tool | tail']")},
 	{"program", "bash in args", "runs a script of bash", edit("command: [tool]", "command: [bash]\n        args: [-ec, tool]")},
+	{"program", "bash with its flags apart", "runs a script of bash", edit("command: [tool]", "command: [bash, -o, pipefail, -e, -c, tool]")},
+	{"program", "sh behind env", "runs a script of sh", edit("command: [tool]", "command: [/usr/bin/env, A=b, sh, -c, tool]")},
+	{"program", "busybox", "runs a script of busybox", edit("command: [tool]", "command: [busybox, sh, -c, tool]")},
+	{"command", "a program of another image", "container test starts fixer, which image tool does not hold", []string{
+		"images/fixer/main.go", "", "package main\n", "jobs/os.yaml", "command: [tool]", "command: [fixer]"}},
+	{"command", "behind another program", "container test starts fixer, which image tool does not hold", []string{
+		"images/fixer/main.go", "", "package main\n", "jobs/os.yaml", "command: [tool]", "command: [tool, run, --, /fixer]"}},
 	{"resources", "none", "asks for no cpu or no memory", edit("        resources: {requests: {cpu: \"1\", memory: 1Gi}}\n      volumes: []", "      volumes: []")},
 	{"resources", "no memory", "asks for no cpu or no memory", edit(`{requests: {cpu: "1", memory: 1Gi}}`, `{requests: {cpu: "1"}}`)},
 	{"timeout", "longer than plank's", "it may take 5h0m15s", edit("decorate: true\n", "decorate: true\n    decoration_config: {timeout: 5h}\n")},
@@ -120,6 +127,8 @@ var broken = []struct {
 	{"promoter", "with no channel named", "a push starts it", edit(`, "os/next@sha256:1"`, "")},
 	{"promoter", "with no arguments", "a push starts it", edit(`args: [apply, "os/next@sha256:1"], `, "")},
 	{"promoter", "by the clock", "the clock starts it", edit("args: [audit]", "args: [apply, os/stable]")},
+	{"promoter", "with its verb beside the program", "the clock starts it", edit("command: [promoter], args: [audit]", "command: [promoter, apply], args: [audit]")},
+	{"promoter", "by another program of its image", "the clock starts it", edit("command: [promoter], args: [audit]", "command: [flow-step], args: [audit]")},
 	{"promoter", "of a pull request", "a pull request starts it", []string{
 		"jobs/os.yaml", "image: TOOL\n        command: [tool]", "image: PROMOTER\n        command: [promoter]\n        args: [apply, os/next]",
 		"config/config.yaml", "{github_orgs: [example]}", "{}"}},
@@ -185,6 +194,34 @@ func TestRules(t *testing.T) {
 	for _, r := range rules {
 		if !tried[r.name] && r.name != "track" { // TestTracks
 			t.Errorf("no row breaks rule %s", r.name)
+		}
+	}
+}
+
+// An image holds what its Dockerfile copies, and what its parent's does.
+func TestImagesHoldTheirPrograms(t *testing.T) {
+	for _, tt := range []struct {
+		dockerfile string
+		found      int
+	}{
+		{"FROM scratch\nCOPY other /usr/bin/\n", 2}, // both jobs of the pod,
+		{"FROM scratch\nCOPY fixer /usr/bin/\n", 0},
+		{"FROM slipway.dev/images/utility\nCOPY --from=slipway.dev/images/fixer /fixer /usr/bin/fixer\n", 0},
+		{"FROM slipway.dev/images/base\n", 0},
+	} {
+		report := check(t, Options{Folders: sources(t), Checkout: write(t, "images/fixer/main.go", "", "package main\n",
+			"images/base/Dockerfile", "", "FROM scratch\nCOPY fixer /\n", "images/tool/Dockerfile", "", tt.dockerfile, "jobs/os.yaml", "command: [tool]", "command: [fixer]")})
+		if len(report.Findings) != tt.found {
+			t.Errorf("%s: found %v, want %d", tt.dockerfile, report.Findings, tt.found)
+		}
+	}
+}
+
+// A script in a file of the repository is tested with it.
+func TestScriptOf(t *testing.T) {
+	for _, line := range []string{"tool -c config", "sh test.sh -c config", "env A=b tool", "env", "bash --rcfile x", "busybox cat -c"} {
+		if got := scriptOf(strings.Fields(line)); got != "" {
+			t.Errorf("%s: a script of %s", line, got)
 		}
 	}
 }

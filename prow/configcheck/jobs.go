@@ -3,6 +3,7 @@ package configcheck
 import (
 	"cmp"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -192,11 +193,16 @@ func (s settings) published(j job) string {
 	return ""
 }
 
-// promotes says whether the job moves a channel: it runs the promoter with anything but
-// an argument that is known to be harmless.
+// promotes says whether the job moves a channel: it has the promoter's image, and does not
+// run its program with a first argument that is known to be harmless.
 func (s settings) promotes(j job) bool {
 	return slices.ContainsFunc(j.containers(), func(c corev1.Container) bool {
 		name, ok := s.imageName(c.Image)
-		return ok && name == s.Promoter.Image && (len(c.Args) == 0 || !slices.Contains(s.Promoter.Harmless, c.Args[0]))
+		line := commandLine(c)
+		harmless := len(line) > 1 && path.Base(line[0]) == path.Base(name) && slices.Contains(s.Promoter.Harmless, line[1])
+		return ok && name == s.Promoter.Image && !harmless
 	})
 }
+
+// commandLine is what a container runs, wherever its first words stand.
+func commandLine(c corev1.Container) []string { return slices.Concat(c.Command, c.Args) }

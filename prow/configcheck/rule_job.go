@@ -2,7 +2,6 @@ package configcheck
 
 import (
 	"fmt"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -80,15 +79,6 @@ func imagesOfTree(t *tree, j job, found say) {
 func isImage(checkout, name string) bool {
 	files, err := filepath.Glob(filepath.Join(checkout, "images", filepath.FromSlash(name), "Dockerfile*"))
 	return err == nil && len(files) > 0 && filepath.IsLocal(name)
-}
-
-func noShell(_ *tree, j job, found say) {
-	for _, c := range j.containers() {
-		line := slices.Concat(c.Command, c.Args)
-		if len(line) > 1 && slices.Contains([]string{"sh", "bash", "dash", "ash", "busybox", "python3"}, path.Base(line[0])) && strings.HasPrefix(line[1], "-") && strings.Contains(line[1], "c") {
-			found(fmt.Sprintf("container %s runs a script of %s", c.Name, path.Base(line[0])), "make it a command of a program in images/")
-		}
-	}
 }
 
 func resourcesAsked(_ *tree, j job, found say) {

@@ -31,6 +31,7 @@ var rules = []rule{
 	{"owner", "somebody is asked when a job fails for a week", eachJob(owned)},
 	{"image", "an image of this tree, by digest, is reviewed code; a tag is whatever was pushed last", eachJob(imagesOfTree)},
 	{"program", "a shell in YAML is a program that nobody tests", eachJob(noShell)},
+	{"command", "a pod whose image lacks the program never starts", eachJob(programThere)},
 	{"resources", "a pod that asks for nothing is put where there is no room, and is the first to go", eachJob(resourcesAsked)},
 	{"timeout", "a pod that plank ends first leaves no log and no result", eachJob(timeouts)},
 	{"cluster", "a misspelt cluster never runs a job, and a wrong one runs it beside secrets", eachJob(clusterKnown)},
