@@ -97,7 +97,8 @@ func (c Consent) Thaw(g channel.Gate, all []Requirement) []Requirement {
 	if !slices.ContainsFunc(all, isFreeze) {
 		return all
 	}
-	return append(slices.DeleteFunc(slices.Clone(all), isFreeze), freezes(g.Freeze, c.Now, c.Overrides)...)
+	stands := slices.DeleteFunc(slices.Clone(c.Overrides), c.spent)
+	return append(slices.DeleteFunc(slices.Clone(all), isFreeze), freezes(g.Freeze, c.Now, stands)...)
 }
 
 const freeze = "freeze"

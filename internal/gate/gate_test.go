@@ -206,25 +206,28 @@ func TestOverride(t *testing.T) {
 	early, late, other := good, good, good
 	early.At, late.At, other.Group = now.Add(-2*time.Hour), now.Add(time.Hour), "others"
 	nobodys := managed
+	var none time.Time
 	nobodys.Override = ""
 	for _, tt := range []struct {
 		name      string
 		freezes   []channel.Freeze
 		overrides []Said
 		unmet     string
+		spent     time.Time
 	}{
-		{"overridden", []channel.Freeze{managed}, []Said{good}, ""},
-		{"by nobody", []channel.Freeze{managed}, nil, "freeze"},
-		{"before it began", []channel.Freeze{managed}, []Said{early}, "freeze"},
-		{"in the future", []channel.Freeze{managed}, []Said{late}, "freeze"},
-		{"by other people", []channel.Freeze{managed}, []Said{other}, "freeze"},
-		{"that nobody may override", []channel.Freeze{nobodys}, []Said{good}, "freeze"},
-		{"one of two", []channel.Freeze{managed, nobodys}, []Said{good}, "freeze"},
-		{"no freeze", nil, []Said{good}, ""},
+		{"overridden", []channel.Freeze{managed}, []Said{good}, "", none},
+		{"by nobody", []channel.Freeze{managed}, nil, "freeze", none},
+		{"before it began", []channel.Freeze{managed}, []Said{early}, "freeze", none},
+		{"in the future", []channel.Freeze{managed}, []Said{late}, "freeze", none},
+		{"by other people", []channel.Freeze{managed}, []Said{other}, "freeze", none},
+		{"that nobody may override", []channel.Freeze{nobodys}, []Said{good}, "freeze", none},
+		{"one of two", []channel.Freeze{managed, nobodys}, []Said{good}, "freeze", none},
+		{"no freeze", nil, []Said{good}, "", none},
+		{"for an earlier move", []channel.Freeze{managed}, []Said{good}, "freeze", now},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ch.Gate.Freeze = tt.freezes
-			got := Consent{Now: now, Overrides: tt.overrides}.Thaw(ch.Gate, Check(ch, f))
+			got := Consent{Now: now, Overrides: tt.overrides, Spent: tt.spent}.Thaw(ch.Gate, Check(ch, f))
 			want(t, got, tt.unmet)
 			if tt.name == "overridden" && got[len(got)-1].Keys == nil {
 				t.Error("who overrode it is not recorded")

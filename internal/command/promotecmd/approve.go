@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -143,7 +144,7 @@ func printKept(w io.Writer, k kept) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", e.Channel(), e.Digest, e.Version)
 	}
 	for _, d := range k.Decisions {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\tsigned by %s\n", d.Kind, d.By, timeText(d.At), d.Comment, d.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\tsigned by %s\t%s\n", d.Kind, d.By, timeText(d.At), d.Comment, d.Name, strings.TrimSpace(d.Group+" "+d.Reason))
 	}
 }
 
