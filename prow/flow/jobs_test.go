@@ -198,7 +198,7 @@ func TestGenerateWritesAndRemoves(t *testing.T) {
 		}
 	}
 	write("config/flows/crostini-guest.yaml", example(t))
-	write("jobs/old/gone.yaml", "# Generated from config/flows/gone.yaml by `slipway job generate`. x\n")
+	write("jobs/old/deep/gone.yaml", "# Generated from config/flows/gone.yaml by `slipway job generate`. x\n")
 	write("jobs/old/mine.yaml", "presubmits: {}\n")
 	round := func() (whys []string) {
 		t.Helper()
@@ -214,17 +214,22 @@ func TestGenerateWritesAndRemoves(t *testing.T) {
 		}
 		return whys
 	}
-	if diff := cmp.Diff([]string{"jobs/gerrit.example.com/crostini-guest.yaml is missing", "jobs/old/gone.yaml comes of no flow any more"}, round()); diff != "" {
+	if diff := cmp.Diff([]string{"jobs/gerrit.example.com/crostini-guest.yaml is missing", "jobs/old/deep/gone.yaml comes of no flow any more"}, round()); diff != "" {
 		t.Errorf("first (-want +got):\n%s", diff)
 	}
 	if again := round(); again != nil {
 		t.Errorf("again: %v", again)
 	}
-	write("jobs/gerrit.example.com/crostini-guest.yaml", "edited by hand")
+	const made = "jobs/gerrit.example.com/crostini-guest.yaml"
+	write(made, "# Generated from config/flows/crostini-guest.yaml by `slipway job generate`. And edited by hand.\n")
 	if diff := cmp.Diff([]string{"jobs/gerrit.example.com/crostini-guest.yaml is not what its flow gives"}, round()); diff != "" {
 		t.Errorf("after an edit (-want +got):\n%s", diff)
 	}
 	if _, err := os.Stat(filepath.Join(checkout, "jobs/old/mine.yaml")); err != nil {
 		t.Errorf("a file of nobody's flow: %v", err)
+	}
+	write(made, "presubmits: {}\n")
+	if _, err := Stale(t.Context(), checkout); err == nil || !strings.Contains(err.Error(), made+" is in the way") {
+		t.Errorf("jobs that somebody wrote by hand would go: %v", err)
 	}
 }

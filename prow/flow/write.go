@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -91,6 +92,8 @@ func Stale(ctx context.Context, checkout string) ([]Change, error) {
 			changes = append(changes, Change{name, "is missing", wanted[name]})
 		case err != nil:
 			return nil, fmt.Errorf("read generated jobs: %w", err)
+		case !generated(have):
+			return nil, fmt.Errorf("%s is in the way of the jobs of a flow and was written by hand; move it, or give the flow's project another name", name)
 		case !bytes.Equal(have, wanted[name]):
 			changes = append(changes, Change{name, "is not what its flow gives", wanted[name]})
 		}
@@ -101,26 +104,35 @@ func Stale(ctx context.Context, checkout string) ([]Change, error) {
 
 // leftovers are files that say of themselves that they are generated, and are not wanted.
 func leftovers(checkout string, wanted map[string][]byte) ([]Change, error) {
-	paths, err := filepath.Glob(filepath.Join(checkout, jobsFolder, "*", "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	begin, _, _ := strings.Cut(header, "%s")
 	var left []Change
-	for _, full := range paths {
+	jobs := filepath.Join(checkout, jobsFolder)
+	err := filepath.WalkDir(jobs, func(full string, entry fs.DirEntry, err error) error {
+		if os.IsNotExist(err) && full == jobs {
+			return nil
+		}
+		if err != nil || entry.IsDir() || filepath.Ext(full) != ".yaml" {
+			return err
+		}
 		name, err := filepath.Rel(checkout, full)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		text, err := os.ReadFile(full)
-		if err != nil {
-			return nil, fmt.Errorf("read generated jobs: %w", err)
-		}
-		if _, ok := wanted[filepath.ToSlash(name)]; !ok && bytes.HasPrefix(text, []byte(begin)) {
+		if _, ok := wanted[filepath.ToSlash(name)]; err == nil && !ok && generated(text) {
 			left = append(left, Change{filepath.ToSlash(name), "comes of no flow any more", nil})
 		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read generated jobs: %w", err)
 	}
 	return left, nil
+}
+
+// generated says whether a file says of itself that it is.
+func generated(text []byte) bool {
+	begin, _, _ := strings.Cut(header, "%s")
+	return bytes.HasPrefix(text, []byte(begin))
 }
 
 // Apply makes files of a checkout fresh, each whole or not at all.
