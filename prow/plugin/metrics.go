@@ -13,6 +13,7 @@ const (
 	resultIgnored   = "ignored" // no handler wants it
 	resultFailed    = "failed"
 	resultRefused   = "refused" // it is no webhook of GitHub's
+	resultLost      = "lost"    // the sender left before a handler was free
 )
 
 type metrics struct {

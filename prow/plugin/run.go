@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,8 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	health.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) })
 	health.Handle("/healthz/ready", &s.ready)
 	metrics := http.NewServeMux()
-	metrics.Handle("/metrics", promhttp.HandlerFor(s.config.Metrics, promhttp.HandlerOpts{}))
+	all := prometheus.Gatherers{s.config.Metrics, prometheus.DefaultGatherer} // the process's, and those of Prow's clients: what is left of GitHub's tokens
+	metrics.Handle("/metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))
 	webhooks := s.server(s)
 	serving := []struct {
 		at     net.Listener

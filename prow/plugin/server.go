@@ -97,12 +97,23 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		_, _ = io.WriteString(w, "Received.\n")
 	case ok:
-		s.metrics.event("", "", resultRefused)
-		s.config.Log.WithField("status", refused.status).Debugf("Refused a webhook: %s.", refused.reason)
+		s.refused(r, refused)
 		http.Error(w, refused.reason, refused.status)
 	default:
 		http.Error(w, "the event was not accepted; the plugin's log says why, and \"redeliver\" at the webhook's settings gives it again", http.StatusInternalServerError)
 	}
+}
+
+// refused says what was not taken: hook does not send it again. One that was lost may
+// have a wrong signature too, if the sender left before it was read.
+func (s *Server) refused(r *http.Request, why *refusal) {
+	kind, guid := r.Header.Get("X-GitHub-Event"), r.Header.Get("X-GitHub-Delivery")
+	if why.status == http.StatusServiceUnavailable {
+		s.metrics.event(s.kind(kind), "", resultLost)
+	} else {
+		s.metrics.event("", "", resultRefused)
+	}
+	s.config.Log.WithFields(logrus.Fields{"status": why.status, "event-type": kind, "event-GUID": guid}).Warnf("A webhook was not taken: %s.", why.reason)
 }
 
 // receive returns when the event is accepted by all who want it.

@@ -409,6 +409,67 @@ func TestSenderLeaves(t *testing.T) {
 	}
 }
 
+// hook does not send again what it gave up, so whoever is paged must see which it was.
+func TestLostAndRefusedEventsAreSaid(t *testing.T) {
+	began, goOn := make(chan bool), make(chan bool)
+	h := Handler{Name: "slow", Events: []string{"push"}, Accept: func(context.Context, Event) error {
+		close(began)
+		<-goOn
+		return nil
+	}}
+	r := newRig(t, Config{Handlers: []Handler{h}, InFlight: 1})
+	defer close(goOn)
+	var said screen
+	r.config.Log.Logger.SetOutput(&said)
+	go r.post("push", "first", "{}")
+	<-began
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	r.post("push", "second", "{}", func(req *http.Request) { *req = *req.WithContext(ctx) })
+	r.post("push", "third", "{}", header("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64)))
+	want := []string{`slipway_plugin_events_total{handler="",result="lost",type="push"} 1`, `slipway_plugin_events_total{handler="",result="refused",type=""} 1`}
+	var metrics string
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && !strings.Contains(metrics, want[0]); time.Sleep(10 * time.Millisecond) {
+		_, metrics = r.get(r.metrics + "/metrics")
+	}
+	for _, line := range want {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("no %s in:\n%s", line, metrics)
+		}
+	}
+	for _, guid := range []string{"second", "third"} {
+		if !strings.Contains(said.String(), "event-GUID="+guid) {
+			t.Errorf("the log does not name %s:\n%s", guid, &said)
+		}
+	}
+}
+
+// screen takes what is logged meanwhile.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// Beside the server's own there are those of the process and of Prow's clients.
+func TestMetricsOfTheProcess(t *testing.T) {
+	r := newRig(t, Config{})
+	if _, metrics := r.get(r.metrics + "/metrics"); !strings.Contains(metrics, "go_goroutines ") {
+		t.Errorf("no go_goroutines in:\n%s", metrics)
+	}
+}
+
 func TestDrain(t *testing.T) {
 	began, goOn := make(chan bool), make(chan bool)
 	h := Handler{Name: "slow", Events: []string{"push"}, Accept: func(context.Context, Event) error {
