@@ -15,7 +15,7 @@ import (
 func (p *Plugin) help(repos []config.OrgRepo) (*pluginhelp.PluginHelp, error) {
 	h := &pluginhelp.PluginHelp{
 		Description: "A label or an approving review starts the presubmits that say so, once for each head of a pull request. " +
-			"Who gives it must be a member or a collaborator; a push takes the label away.",
+			"Who gives it must be a member of the organization; a push takes the label away.",
 		Config: map[string]string{},
 	}
 	for _, repo := range repos {

@@ -1,10 +1,11 @@
 // Package triggerlabel is the plugin that starts presubmits by a label or a review.
 //
 // Such a presubmit runs code that nobody has merged, so somebody trusted must have
-// looked at it first: a member of the organization or a collaborator of the
-// repository, who is no bot and, by a review, not the author. What they looked at is
-// one commit. So a label or review starts each job once for the head that it was given
-// for, and a push takes the label away: for the new head it is set again.
+// looked at it first: a member of the organization who is no bot and, by a review, not
+// the author. Collaborators do not count: GitHub calls everybody so whom a repository
+// names, if only to read or to sort its issues. What they looked at is one commit. So a
+// label or review starts each job once for the head that it was given for, and a push
+// takes the label away: for the new head it is set again.
 package triggerlabel
 
 import (
@@ -40,7 +41,6 @@ type GitHub interface {
 // People is what is asked of GitHub about people. Prow's client does it.
 type People interface {
 	IsMember(org, login string) (bool, error)
-	IsCollaborator(org, repo, login string) (bool, error)
 	BotUserCheckerWithContext(ctx context.Context) (func(login string) bool, error)
 }
 
@@ -174,14 +174,11 @@ func (p *Plugin) trusted(ctx context.Context, e *event) (bool, error) {
 		return false, nil
 	}
 	ok, err := p.People.IsMember(e.org(), login)
-	if err == nil && !ok {
-		ok, err = p.People.IsCollaborator(e.org(), e.repo(), login)
-	}
 	if err != nil {
-		return false, fmt.Errorf("ask whether %s is trusted in %s/%s: %w", login, e.org(), e.repo(), err)
+		return false, fmt.Errorf("ask whether %s is a member of %s: %w", login, e.org(), err)
 	}
 	if !ok {
-		e.log.Infof("Started nothing: %s is neither a member of %s nor a collaborator.", login, e.org())
+		e.log.Infof("Started nothing: %s is no member of %s.", login, e.org())
 	}
 	return ok, nil
 }

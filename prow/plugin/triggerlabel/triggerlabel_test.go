@@ -49,13 +49,13 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, github: github.New(t), jobs: fake.NewSimpleClientset()}
-	for _, login := range []string{"robot", "stranger", "reader", "member", "author", "ci[bot]"} {
+	for _, login := range []string{"robot", "stranger", "reader", "writer", "second", "member", "author", "ci[bot]"} {
 		r.github.AddUser(login, login+"-token")
 	}
 	var err error
-	r.repo, err = r.github.AddRepo("example", "guest-agent", github.Options{Collaborators: map[string]string{"robot": "admin", "reader": "read", "author": "read"}})
+	r.repo, err = r.github.AddRepo("example", "guest-agent", github.Options{Collaborators: map[string]string{"robot": "admin", "reader": "read", "writer": "write", "author": "read"}})
 	r.check(err)
-	r.github.AddMembers("example", "member")
+	r.github.AddMembers("example", "member", "second")
 	r.push("main", map[string]string{"README.md": "hello\n"})
 	r.push("topic", map[string]string{"a.txt": "a\n"})
 	r.pull, err = r.repo.OpenPullAs("author", github.NewPull{Title: "A topic", Head: "topic"})
@@ -156,7 +156,7 @@ func TestLabelStartsItsJobs(t *testing.T) {
 		t.Errorf("got %+v", job.Spec.Refs)
 	}
 	r.check(r.repo.UnlabelAs("member", r.pull, "trybot-ready"))
-	r.check(r.repo.LabelAs("reader", r.pull, "trybot-ready"))
+	r.check(r.repo.LabelAs("member", r.pull, "trybot-ready"))
 	r.check(r.repo.ReviewAs("member", r.pull, "APPROVE", ""))
 	r.expect("set again on the same commit", "boot", "both", "full")
 }
@@ -175,7 +175,7 @@ func TestPushTakesTheLabelAway(t *testing.T) {
 }
 
 func TestWhoMayStartJobs(t *testing.T) {
-	for login, want := range map[string]int{"member": 2, "reader": 2, "author": 2, "stranger": 0, "robot": 0, "ci[bot]": 0} {
+	for login, want := range map[string]int{"member": 2, "reader": 0, "writer": 0, "author": 0, "stranger": 0, "robot": 0, "ci[bot]": 0} {
 		t.Run("label by "+login, func(t *testing.T) {
 			r := newRig(t)
 			r.check(r.repo.LabelAs(login, r.pull, "trybot-ready"))
@@ -184,7 +184,7 @@ func TestWhoMayStartJobs(t *testing.T) {
 			}
 		})
 	}
-	for login, want := range map[string]int{"member": 2, "reader": 2, "stranger": 0, "ci[bot]": 0} {
+	for login, want := range map[string]int{"member": 2, "reader": 0, "writer": 0, "stranger": 0, "ci[bot]": 0} {
 		t.Run("review by "+login, func(t *testing.T) {
 			r := newRig(t)
 			r.check(r.repo.ReviewAs(login, r.pull, "COMMENT", "approved"))
@@ -248,7 +248,7 @@ func TestForgedReviewsStartNothing(t *testing.T) {
 			e["sender"].(map[string]any)["login"] = "author"
 			e["review"].(map[string]any)["user"].(map[string]any)["login"] = "Author"
 		},
-		func(e map[string]any) { e["sender"].(map[string]any)["login"] = "reader" },
+		func(e map[string]any) { e["sender"].(map[string]any)["login"] = "second" },
 		func(e map[string]any) { e["sender"].(map[string]any)["type"] = "Bot" },
 		func(e map[string]any) { e["action"] = "edited" },
 		func(e map[string]any) { e["review"].(map[string]any)["state"] = "" },
