@@ -157,6 +157,29 @@ func TestOneIssueThroughFaults(t *testing.T) {
 	}
 }
 
+// Who edits the issue in a browser leaves other ends of lines, or takes lines away.
+func TestEditedReport(t *testing.T) {
+	for name, edit := range map[string]func(string) string{
+		"ends of lines": func(body string) string { return strings.ReplaceAll(body, "\n", "\r\n") },
+		"no list":       func(body string) string { return body[:strings.Index(body, "\n\n- ")] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.tag("pusher", "v1.2.3", r.first)
+			r.expect("pushed")
+			body := strings.SplitN(r.issues()[0], "\n", 2)[1]
+			r.request("robot", http.MethodPatch, "slipway/slipway/issues/1", map[string]any{"body": edit(body)})
+			for range 2 {
+				r.redeliver(r.github.Deliveries()[0])
+			}
+			got := r.issues()
+			if len(got) != 1 || strings.Count(got[0], "`pusher` pushed it") != 1 || strings.HasSuffix(strings.TrimSpace(got[0]), "-") {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 func TestRightOutcomeThroughFaults(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	r := newRig(t)

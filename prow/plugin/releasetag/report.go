@@ -77,11 +77,15 @@ func (p *Plugin) reports(ctx context.Context, e *push) ([]github.Issue, error) {
 // add writes one more line into a report.
 func (p *Plugin) add(issue github.Issue, what string) error {
 	line := "- " + what + "\n"
-	if strings.Contains(issue.Body, line) || len(issue.Body)+len(line) > maxReport {
+	body := strings.ReplaceAll(issue.Body, "\r\n", "\n") // as browsers write
+	if strings.Contains(body+"\n", line) || len(body)+len(line) > maxReport {
 		return nil
 	}
-	head, tail, _ := strings.Cut(issue.Body, "\n\n- ")
-	body := head + "\n\n" + line + "- " + tail
+	if head, tail, ok := strings.Cut(body, "\n\n- "); ok {
+		body = head + "\n\n" + line + "- " + tail
+	} else { // somebody took the list away
+		body = strings.TrimRight(body, "\n") + "\n\n" + line
+	}
 	if _, err := p.Issues.EditIssue(p.Repo.Org, p.Repo.Name, issue.Number, &github.Issue{Body: body}); err != nil {
 		return fmt.Errorf("write into issue %d: %w", issue.Number, err)
 	}
