@@ -64,12 +64,16 @@ func mayHold(body string) bool {
 // the square of the length, and no person writes so.
 const (
 	maxBrackets = 1000
-	maxNesting  = 50 // marks of quotes and lists before a line's text
+	maxEmphasis = 10_000 // * _ ~ together
+	maxNesting  = 50     // marks of quotes and lists before a line's text
 )
 
 // tangled says whether a comment is made to be slow to read; it has no commands.
 func tangled(body string) bool {
 	if strings.Count(body, "[") > maxBrackets {
+		return true
+	}
+	if strings.Count(body, "*")+strings.Count(body, "_")+strings.Count(body, "~") > maxEmphasis {
 		return true
 	}
 	for line := range strings.Lines(body) {

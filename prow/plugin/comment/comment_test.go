@@ -131,7 +131,7 @@ var hard = map[string]string{
 	"quotes": ">", "nested lists": "- ", "brackets": "[", "images": "![", "backticks": "`a``b```c", "stars": "*a **b ", "comments": "<!-- ", "tags": "<a ", "tables": "|a\n|-\n",
 	"definitions": "[a]: b\n", "entities": "&#", "footnotes": "[^a]: ", "links": "[a](", "underscores": "a_", "tildes": "~~a ", "blank": "\n", "tabs": "\t", "angle": "<", "escapes": `\`,
 	"code lines": "`\n", "numbers": "1. ", "fences": "```\n~~~\n", "commands": "/promote\n", "lines": "a\n", "parentheses": "[a](((((", "declarations": "<!A ", "mixed nesting": "> - 1. ", "dashes": "-", "rows of quotes": "> > > > > > > > > >\n", "nested rows": strings.Repeat("> ", 49) + "a\n",
-	"starts of links": "[a][", "emails": "a@", "autolinks": "<http:", "emphasis": "*_", "indents": "   -\n", "deeper": "- a\n  - ", "instructions": "<?", "cdata": "<![CDATA[",
+	"starts of links": "[a][", "emails": "a@", "autolinks": "<http:", "emphasis": "*_", "crossed emphasis": "*a_", "struck out emphasis": "~a*b_", "emphasis just short of too much": "*a_           \n", "indents": "   -\n", "deeper": "- a\n  - ", "instructions": "<?", "cdata": "<![CDATA[",
 }
 
 func TestNothingIsSlow(t *testing.T) {
