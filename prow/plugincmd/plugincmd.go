@@ -71,7 +71,7 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.StringVar(&o.configBranch, "config-branch", "main", "its branch that counts")
 	f.StringVar(&o.channels, "channels", "config/channels.yaml", "path of the channels' configuration in it")
 	f.StringVar(&o.gitDir, "git-dir", "", "folder of repositories ORG/NAME to read instead of GitHub's, for tests and demonstrations")
-	f.StringVar(&o.store, "store", "", "where evidence and ledgers are kept; without it promote is off")
+	f.StringVar(&o.store, "store", "", "where evidence and ledgers are kept, the promoter's own --store; without it promote is off")
 	f.StringVar(&o.keyFile, "key-file", "", "private key that signs what people decide by comments; its password, if any, is in $SLIPWAY_KEY_PASSWORD")
 	f.StringVar(&o.promoteJob, "promote-job", "slipway-promote", "postsubmit of --config-repo that a promotion runs")
 	f.StringVar(&o.address, "address", "", "address to listen on; empty is every one of the machine")
@@ -79,7 +79,7 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.IntVar(&o.healthPort, "health-port", 8081, "port of /healthz and /healthz/ready; 0 is a free one")
 	f.IntVar(&o.metricsPort, "metrics-port", 9090, "port of /metrics; 0 is a free one")
 	f.DurationVar(&o.drain, "drain", 25*time.Second, "how long what is under way may take after a SIGTERM")
-	f.BoolVar(&o.dryRun, "dry-run", true, "change nothing: log what would be started or written")
+	f.BoolVar(&o.dryRun, "dry-run", true, "change nothing, and leave promote off: log what would be started or written")
 }
 
 func (o *options) validate() error {
@@ -88,11 +88,11 @@ func (o *options) validate() error {
 			return cli.Misuse("%w", err)
 		}
 	}
-	switch org, name, ok := splitRepo(o.configRepo); {
+	switch _, _, ok := splitRepo(o.configRepo); {
 	case o.configRepo == "":
 		return cli.Misuse("--config-repo is missing; name the repository of channels and OWNERS as ORG/NAME")
 	case !ok:
-		return cli.Misuse("--config-repo %q is not as in slipway/slipway (got %q and %q)", o.configRepo, org, name)
+		return cli.Misuse("--config-repo %q is not as in slipway/slipway", o.configRepo)
 	case (o.store == "") != (o.keyFile == ""):
 		return cli.Misuse("--store and --key-file go together: promote needs both")
 	}

@@ -119,10 +119,27 @@ func TestServes(t *testing.T) {
 			if got := <-code; got != cli.ExitDone || !strings.Contains(said.String(), "Drained") {
 				t.Errorf("exit code %d; it said:\n%s", got, &said)
 			}
+			checkLog(t, said.String())
 			if strings.Contains(said.String(), "robot-token") {
 				t.Errorf("the log has the token:\n%s", &said)
 			}
 		})
+	}
+}
+
+// checkLog wants JSON alone, and what Prow's clients say in it.
+func checkLog(t *testing.T, said string) {
+	t.Helper()
+	clients := false
+	for line := range strings.Lines(said) {
+		var entry struct{ Client, Component string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Component != "slipway-plugin" {
+			t.Errorf("no JSON of the component's: %s", line)
+		}
+		clients = clients || entry.Client == "github"
+	}
+	if !clients {
+		t.Errorf("no call of GitHub's is in the log:\n%s", said)
 	}
 }
 

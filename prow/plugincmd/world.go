@@ -118,13 +118,16 @@ func (w *world) releaseTag() *releasetag.Plugin {
 	}
 }
 
-// logger writes JSON without secrets, as Prow's components do.
+// logger writes JSON without secrets, as Prow's components do. Prow's clients tell the
+// global logger of every call, so that one does the same.
 func logger(env cli.Env) *logrus.Entry {
 	log := logrus.New()
 	log.SetOutput(env.Stderr)
 	log.SetFormatter(censored{&logrusutil.DefaultFieldsFormatter{
 		WrappedFormatter: &logrus.JSONFormatter{}, DefaultFields: logrus.Fields{"component": "slipway-plugin"},
 	}})
+	logrus.SetOutput(log.Out)
+	logrus.SetFormatter(log.Formatter)
 	return logrus.NewEntry(log)
 }
 

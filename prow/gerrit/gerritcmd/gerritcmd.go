@@ -91,12 +91,15 @@ func (o *options) run(c *cobra.Command, env cli.Env) error {
 	return nil
 }
 
-// logger writes JSON, as Prow's components do. The cookie travels in a header, which nothing logs.
+// logger writes JSON, as Prow's components do; so does the global one, which Prow's
+// packages use. The cookie travels in a header, which nothing logs.
 func logger(env cli.Env) *logrus.Entry {
 	log := logrus.New()
 	log.SetOutput(env.Stderr)
 	log.SetFormatter(&logrusutil.DefaultFieldsFormatter{
 		WrappedFormatter: &logrus.JSONFormatter{}, DefaultFields: logrus.Fields{"component": "gerrit-trigger"},
 	})
+	logrus.SetOutput(log.Out)
+	logrus.SetFormatter(log.Formatter)
 	return logrus.NewEntry(log)
 }
