@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,20 @@ func TestNoPushPromotes(t *testing.T) {
 	}
 	if len(promotes) < 3 {
 		t.Errorf("only %v promote", promotes)
+	}
+}
+
+// A change of what decides is held to all rules before it merges.
+func TestConfigIsCheckedBeforeItMerges(t *testing.T) {
+	presubmits := load(t).PresubmitsStatic["slipway/slipway"]
+	at := slices.IndexFunc(presubmits, func(p config.Presubmit) bool { return p.Spec.Containers[0].Command[0] == "config-check" })
+	if at < 0 {
+		t.Fatal("no presubmit runs config-check")
+	}
+	for _, file := range []string{"config/config.yaml", "config/flows/new.yaml", "jobs/example/new.yaml", "images/new/Dockerfile", "OWNERS", "OWNERS_ALIASES", "config/approvers/stable/OWNERS"} {
+		if !presubmits[at].RunsAgainstChanges([]string{file}) || presubmits[at].Optional || presubmits[at].SkipReport {
+			t.Errorf("%s may be merged before %s has looked at it", file, presubmits[at].Name)
+		}
 	}
 }
 
