@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,7 +94,7 @@ func (p *Podman) runBuild(ctx context.Context, b Build) error {
 // marks the build's working containers, so that Clean finds those and no others.
 func buildArgs(b Build) []string {
 	args := []string{
-		"build", "--layers=false", "--timestamp", "0", "--identity-label=false", "--network", "none", "--pull=never",
+		"build", "--layers=false", "--timestamp", b.timestamp(), "--identity-label=false", "--network", "none", "--pull=never",
 		"--secret", "id=" + buildMark(b.Scratch) + ",src=/dev/null", "--iidfile", filepath.Join(b.Scratch, buildImageID),
 		"--platform", "linux/" + b.Arch, "--file", b.Dockerfile,
 	}
@@ -106,6 +108,16 @@ func buildArgs(b Build) []string {
 		args = append(args, "--build-arg", arg)
 	}
 	return append(args, b.Context)
+}
+
+// timestamp is 0, but of a single stage one of its own: podman removes what such a build
+// made on its way, by image ID, and one of these could be the image itself with its tag,
+// or what another build of the stage stands on.
+func (b Build) timestamp() string {
+	if b.Stage == "" {
+		return "0"
+	}
+	return strconv.Itoa(1 + int(crc32.ChecksumIEEE([]byte(b.Scratch))%1e9))
 }
 
 func buildMark(scratch string) string { return "slipway-" + filepath.Base(scratch) }

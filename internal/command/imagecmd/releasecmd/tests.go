@@ -32,6 +32,7 @@ type Test struct {
 	output string
 	took   time.Duration
 	ended  time.Time
+	before time.Time // when it failed the last time
 }
 
 // known are the tests with what earlier runs filed. One that failed is to be run again.
@@ -49,7 +50,7 @@ func (r *releasing) known(ctx context.Context, digest string) ([]*Test, error) {
 		if err != nil {
 			return nil, err
 		}
-		if found.Outcome != evidence.Failed {
+		if t.before = found.Finished; found.Outcome != evidence.Failed {
 			t.Outcome, t.Before = found.Outcome, true
 		}
 	}
@@ -72,6 +73,7 @@ func (r *releasing) test(ctx context.Context, tests []*Test) error {
 		if err := run[t.Name](ctx, t); err != nil {
 			return fmt.Errorf("test %s: %w", t.Name, err)
 		}
+		time.Sleep(time.Until(t.before.Add(time.Second))) // of two results in one second the worse counts
 		t.ended = time.Now().UTC().Truncate(time.Second)
 		t.took, t.Outcome = time.Since(began), evidence.Passed
 		if len(t.Failed) > 0 {
