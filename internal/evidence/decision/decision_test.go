@@ -171,9 +171,9 @@ func TestStand(t *testing.T) {
 	s := Stand([]Verified{
 		say(Request, "ann", "1", ""), say(Hold, "bob", "2", ""), say(Release, "bob", "3", ""), say(Hold, "cid", "4", ""),
 		say(Request, "dan", "5", ""), say(Withdraw, "ann", "6", "1"), say(Approve, "ann", "7", ""), say(Approve, "ann", "8", ""),
-		say(Override, "eve", "9", ""), say(Withdraw, "ann", "10", "7"),
+		say(Override, "eve", "9", ""), say(Withdraw, "ann", "10", "7"), say(Approve, "ann", "11", ""), say(Override, "eve", "12", ""), say(Approve, "ann", "13", ""),
 	})
-	for what, got := range map[string][]Verified{"5": s.Requests, "4": s.Holds, "7 8": s.Approvals, "9": s.Overrides} {
+	for what, got := range map[string][]Verified{"5": s.Requests, "4": s.Holds, "11 13": s.Approvals, "12": s.Overrides} {
 		var comments []string
 		for _, v := range got {
 			comments = append(comments, v.Comment)

@@ -48,6 +48,7 @@ const (
 type Options struct {
 	Dir    string                           // holds everything; needed
 	Files  map[string]string                // of the configuration repository, in the place of the usual ones
+	People []string                         // further members, who are collaborators of both repositories
 	Jobs   versioned.Interface              // nil is one in memory
 	Idle   bool                             // nobody runs the ProwJobs
 	Absent bool                             // no plugin runs; the test brings its own, with KeyFile and Dir

@@ -71,10 +71,14 @@ func (w *World) openGitHub() (err error) {
 		w.GitHub.AddUser(login, login+"-token")
 		people[login] = "write"
 	}
+	for _, login := range w.People {
+		w.GitHub.AddUser(login, login+"-token")
+		people[login] = "write"
+	}
 	for _, login := range strangers {
 		w.GitHub.AddUser(login, login+"-token")
 	}
-	w.GitHub.AddMembers(Org, members...)
+	w.GitHub.AddMembers(Org, append(w.People, members...)...)
 	w.GitHub.AddMembers(ConfigOrg, maintainers...)
 	if w.Config, err = w.GitHub.AddRepo(ConfigOrg, Config, github.Options{GitDir: w.in("git/" + ConfigOrg + "/" + Config), Collaborators: people}); err != nil {
 		return err

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/prow/pkg/github"
 
+	"slipway.dev/slipway/internal/evidence/filed"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/store"
 	"slipway.dev/slipway/prow/plugin/comment"
@@ -24,10 +26,34 @@ type refused struct{ text string }
 
 func (e *refused) Error() string { return e.text }
 
+// refusal is the answer that an error is: what was refused, what means nothing any more,
+// and what is damaged and stays so until somebody looks.
+func refusal(err error) (text string, ok bool) {
+	if no, ok := errors.AsType[*refused](err); ok {
+		return no.text, true
+	}
+	if gone, ok := errors.AsType[*promotion.RequestError](err); ok {
+		return code(gone.Error()), true
+	}
+	return damage(err)
+}
+
+// damage says what of the store is damaged. It does not mend itself.
+func damage(err error) (text string, ok bool) {
+	d, ok := errors.AsType[*filed.DamagedError](err)
+	if !ok {
+		return "", false
+	}
+	return fmt.Sprintf("%s of the store is damaged: %s; find out who wrote it, then move it out", code(d.Key), code(d.Err.Error())), true
+}
+
 func refuse(format string, args ...any) error { return &refused{fmt.Sprintf(format, args...)} }
 
 // act does what a comment says, as it stands on GitHub now, and answers it once.
 func (p *Plugin) act(ctx context.Context, t *thread, n note) error {
+	if acted, err := p.isThere(ctx, n.key("acted")); err != nil || acted { // its webhook came twice
+		return err
+	}
 	comments, err := p.Comments.ListIssueCommentsWithContext(ctx, n.Place.Org, n.Place.Repo, n.Place.Number)
 	if err != nil {
 		return err
@@ -44,14 +70,14 @@ func (p *Plugin) act(ctx context.Context, t *thread, n note) error {
 	var answers []string
 	for i, command := range ours(c.Body) {
 		answer, err := p.obey(ctx, &said{Plugin: p, thread: t, note: n, comment: c, command: command, index: i})
-		if no := (*refused)(nil); errors.As(err, &no) {
-			answer, err = no.text, nil
+		if text, is := refusal(err); is {
+			answer, err = text, nil
 		}
 		if err != nil {
 			return err
 		}
 		if answer != "" {
-			answers = append(answers, fmt.Sprintf("`/%s`: %s", plain(strings.TrimSpace(command.Name+" "+command.Args)), answer))
+			answers = append(answers, fmt.Sprintf("%s: %s", code("/"+strings.TrimSpace(command.Name+" "+command.Args)), answer))
 		}
 	}
 	if len(answers) > 0 {
@@ -109,6 +135,9 @@ type said struct {
 }
 
 func (s *said) who() string { return s.comment.User.Login }
+
+// at is when it was said. Commands of one comment keep their order.
+func (s *said) at() time.Time { return s.note.said().Add(time.Duration(s.index)) }
 
 // obey does what a command says. An empty answer leaves it to the status comment.
 func (p *Plugin) obey(ctx context.Context, s *said) (answer string, err error) {
@@ -200,6 +229,9 @@ func (s *said) ask(ctx context.Context, order promotion.Order) (string, error) {
 	if err := create(ctx, s.Store, r.key("request"), r); err != nil {
 		return "", err
 	}
+	if r.Requester != s.who() || r.Comment != s.comment.HTMLURL || r.Place != s.thread.place {
+		return "", refuse("there is a record `%s` that this comment did not make; find out who did, and ask again", r.key("request"))
+	}
 	if ended, err := s.isThere(ctx, r.key("end")); err != nil || ended {
 		return "", err
 	}
@@ -212,16 +244,13 @@ func (s *said) pin(ctx context.Context, r *request) error {
 	r.Order.Requester = s.who()
 	r.Order.Why = strings.TrimSpace(r.Order.Why + " " + s.comment.HTMLURL)
 	_, _, plan, err := s.plan(ctx, r)
-	if request := (*promotion.RequestError)(nil); errors.As(err, &request) {
-		return refuse("%s", plain(err.Error()))
-	}
 	if err != nil {
 		return err
 	}
 	digests := map[string]string{}
 	for _, step := range plan.Steps {
 		if step.State == promotion.Broken {
-			return refuse("%s: %s", step.Channel(), plain(step.Problem))
+			return refuse("%s: %s", code(step.Channel()), code(step.Problem))
 		}
 		digests[step.Channel()] = step.Digest
 	}

@@ -74,7 +74,7 @@ func (p *Plugin) advance(ctx context.Context, r *request) error {
 func (p *Plugin) look(ctx context.Context, r *request, age time.Duration) (could bool, err error) {
 	view, promoter, plan, err := p.planAt(ctx, r, age)
 	if gone := (*promotion.RequestError)(nil); errors.As(err, &gone) {
-		return false, p.conclude(ctx, r, nil, end{State: failed, Message: plain(err.Error())})
+		return false, p.conclude(ctx, r, nil, end{State: failed, Message: code(err.Error())})
 	}
 	if err != nil {
 		return false, err
@@ -90,9 +90,14 @@ func (p *Plugin) look(ctx context.Context, r *request, age time.Duration) (could
 	case p.Now().Sub(r.At) > p.Deadline:
 		return false, p.conclude(ctx, r, plan, end{State: expired, Message: fmt.Sprintf("it was open for more than %s; ask again", p.Deadline)})
 	}
-	if plan, err = p.declare(ctx, r, plan, promoter); err != nil {
+	declared, err := p.declare(ctx, r, plan, promoter)
+	if problem, is := damage(err); is {
+		return false, p.show(ctx, r, status{request: r, state: waiting, view: view, plan: plan, message: problem})
+	}
+	if err != nil {
 		return false, err
 	}
+	plan = declared
 	problem, err := p.inTheWay(ctx, r, view, plan)
 	switch {
 	case err != nil:
@@ -145,7 +150,7 @@ func (p *Plugin) self() []signing.Verifier { return []signing.Verifier{{Verifier
 func (p *Plugin) inTheWay(ctx context.Context, r *request, view *configrepo.Snapshot, plan *promotion.Plan) (string, error) {
 	if r.held() {
 		last := r.holds[len(r.holds)-1]
-		return fmt.Sprintf("%s holds it: %s", last.By, plain(last.Reason)), nil
+		return fmt.Sprintf("%s holds it: %s", last.By, code(last.Reason)), nil
 	}
 	if plan.Count(promotion.Open) > 0 {
 		return "an earlier promotion was cut off; it is finished first, by the job slipway-promotion-resume or `slipway promotion resume`", nil
@@ -162,17 +167,21 @@ func (p *Plugin) stillApproved(ctx context.Context, view *configrepo.Snapshot, p
 	if err != nil {
 		return "", err
 	}
+	stands := decision.Stand(all)
 	for _, step := range plan.Steps {
 		_, ch, err := view.Channels.Channel(step.Channel())
 		if err != nil {
 			return "", err
+		}
+		if by := lapsed(view, step, stands.Overrides); by != "" {
+			return fmt.Sprintf("%s overrode a freeze, and may do so no longer, by OWNERS_ALIASES", by), nil
 		}
 		wants := ch.Gate.Approvals
 		if wants == nil || step.State != promotion.Ready {
 			continue
 		}
 		counted := step.Counted("approvals")
-		for _, a := range decision.Stand(all).Approvals {
+		for _, a := range stands.Approvals {
 			if slices.Contains(counted, a.Key) && !view.Approves(wants.Path, a.By) {
 				counted = slices.DeleteFunc(counted, func(key string) bool { return key == a.Key })
 			}
@@ -182,6 +191,20 @@ func (p *Plugin) stillApproved(ctx context.Context, view *configrepo.Snapshot, p
 		}
 	}
 	return "", nil
+}
+
+// lapsed is who overrode a freeze of a step for a group whose member they are no longer,
+// unless another member did so after them.
+func lapsed(view *configrepo.Snapshot, step *promotion.Step, overrides []decision.Verified) string {
+	counted := step.Counted("freeze")
+	for _, o := range overrides {
+		if slices.Contains(counted, o.Key) && !slices.ContainsFunc(overrides, func(v decision.Verified) bool {
+			return v.Group == o.Group && !v.At.Before(o.At) && view.Member(v.Group, v.By)
+		}) {
+			return o.By
+		}
+	}
+	return ""
 }
 
 func (r *request) jobName() string { return "slipway-promote-" + r.ID }
@@ -273,7 +296,7 @@ func (p *Plugin) follow(ctx context.Context, r *request, plan *promotion.Plan, j
 	case !job.Complete():
 		return p.show(ctx, r, s)
 	case job.Status.State != prowapi.SuccessState:
-		return p.concludeJob(ctx, r, plan, job, end{State: failed, Message: fmt.Sprintf("the promoter ended in %s: %s", job.Status.State, plain(job.Status.Description))})
+		return p.concludeJob(ctx, r, plan, job, end{State: failed, Message: fmt.Sprintf("the promoter ended in %s: %s", job.Status.State, code(job.Status.Description))})
 	case plan.Count(promotion.Current) < len(plan.Steps):
 		return p.concludeJob(ctx, r, plan, job, end{State: failed, Message: "the promoter says that all went well, but the ledger does not"})
 	}
@@ -291,14 +314,6 @@ func (p *Plugin) concludeJob(ctx context.Context, r *request, plan *promotion.Pl
 		return err
 	}
 	return p.record(ctx, r, e)
-}
-
-// finish records how the request ended, and then shows it.
-func (s *said) finish(ctx context.Context, r *request, e end) error {
-	if err := s.record(ctx, r, e); err != nil {
-		return err
-	}
-	return s.show(ctx, r, status{request: r, state: r.end.State, message: r.end.Message})
 }
 
 func (p *Plugin) record(ctx context.Context, r *request, e end) error {

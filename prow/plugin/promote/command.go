@@ -93,6 +93,9 @@ func back(args string, c *channel.Config) (promotion.Order, error) {
 		return promotion.Order{}, errors.New("say `/rollback ARTIFACT/CHANNEL REASON`")
 	}
 	reason, err := reasonOf(rest)
+	if err == nil && strings.Contains(reason, "$(") {
+		err = errors.New("give a reason without `$(`, which Kubernetes replaces in the promoter's arguments")
+	}
 	o := promotion.Order{Why: reason, Requests: []promotion.Request{{Channel: full, Rollback: true}}}
 	for _, t := range c.Trains {
 		if t.Name == name && t.Channel == to {
@@ -119,7 +122,16 @@ func reasonOf(args string) (string, error) {
 	return args, nil
 }
 
-// plain is text of somebody else's within a code span: it ends no span and calls nobody.
+// code is text of somebody else's as a code span, in which it calls nobody, links nowhere
+// and hides nothing.
+func code(text string) string {
+	if text = plain(text); text == "" {
+		text = " "
+	}
+	return "`" + text + "`"
+}
+
+// plain is text that ends no code span.
 func plain(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

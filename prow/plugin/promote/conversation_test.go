@@ -177,7 +177,7 @@ func TestHoldCancelAndStatus(t *testing.T) {
 	c.say("maintainer-three", "/hold-promotion the moon is full")
 	c.reads("[ ] hold: `maintainer-three holds it")
 	c.say("maintainer-one", "/approve-promotion %s", plan)
-	c.reads("maintainer-three holds it: the moon is full")
+	c.reads("maintainer-three holds it: `the moon is full`")
 	c.wantJobs(0)
 	c.say("contributor", "/hold-promotion cancel")
 	c.reads("only approvers of `config/approvers/testing`")

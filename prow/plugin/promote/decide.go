@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,10 @@ import (
 
 const nothingOpen = "no promotion is asked for here; `/promote ARTIFACT to CHANNEL` asks for one"
 
-// open are the requests of the thread that a command is about.
+// open are the requests of the thread that a command is about: those that were asked for
+// before it, also when it is tried again or heard of late.
 func (s *said) open() ([]*request, error) {
-	all := s.thread.pending()
+	all := slices.DeleteFunc(s.thread.pending(), func(r *request) bool { return !r.before(s.comment.ID, s.index) })
 	if len(all) == 0 {
 		return nil, refuse(nothingOpen)
 	}
@@ -79,12 +81,12 @@ func (s *said) withdraw(ctx context.Context, r *request, key string) error {
 	if err := s.sign(ctx, decision.Decision{Kind: decision.Withdraw, Plan: plan.Hash, Of: r.Comment}); err != nil {
 		return err
 	}
-	return s.finish(ctx, r, end{State: withdrawn, Message: "cancelled by " + s.who()})
+	return s.conclude(ctx, r, nil, end{State: withdrawn, Message: "cancelled by " + s.who()})
 }
 
 // sign files a decision of the comment's author.
 func (s *said) sign(ctx context.Context, d decision.Decision) error {
-	d.By, d.Comment, d.At = s.who(), s.comment.HTMLURL, s.note.said()
+	d.By, d.Comment, d.At = s.who(), s.comment.HTMLURL, s.at()
 	return s.file(ctx, d)
 }
 
@@ -198,7 +200,7 @@ func (s *said) hold(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	h := held{By: s.who(), Comment: s.comment.HTMLURL, ID: s.comment.ID, At: s.note.said()}
+	h := held{By: s.who(), Comment: s.comment.HTMLURL, ID: s.comment.ID, Index: s.index, At: s.at()}
 	if s.command.Args == "cancel" {
 		h.Release = true
 	} else if h.Reason, err = reasonOf(s.command.Args); err != nil {
@@ -229,14 +231,21 @@ func (s *said) holdOne(ctx context.Context, r *request, h held) error {
 		return err
 	}
 	r.hold(h)
-	return nil
+	if h.Release {
+		return nil
+	}
+	_, _, plan, err := s.plan(ctx, r)
+	if err != nil {
+		return err
+	}
+	return s.file(ctx, h.decision(plan.Hash)) // at once: the same plan may be asked for elsewhere
 }
 
 func (h held) kind() string {
 	if h.Release {
-		return fmt.Sprintf("release-%d", h.ID)
+		return fmt.Sprintf("release-%d-%d", h.ID, h.Index)
 	}
-	return fmt.Sprintf("hold-%d", h.ID)
+	return fmt.Sprintf("hold-%d-%d", h.ID, h.Index)
 }
 
 func (h held) decision(plan string) decision.Decision {
@@ -247,21 +256,35 @@ func (h held) decision(plan string) decision.Decision {
 	return d
 }
 
-// hold notes a hold or release, once, in the order of their comments.
+// hold notes a hold or release, once, in the order in which they were said.
 func (r *request) hold(h held) {
 	if !slices.Contains(r.holds, h) {
 		r.holds = append(r.holds, h)
-		slices.SortFunc(r.holds, func(a, b held) int { return a.ID - b.ID })
+		slices.SortFunc(r.holds, func(a, b held) int { return cmp.Or(a.ID-b.ID, a.Index-b.Index) })
 	}
 }
 
-// mayRelease refuses who neither held the request nor might approve it.
+// mayRelease refuses who is not the only one to hold it, nor might approve it. A hold is
+// of the plan, so those of other threads count.
 func (s *said) mayRelease(ctx context.Context, r *request) error {
-	if slices.ContainsFunc(r.holds, func(h held) bool { return !h.Release && !strings.EqualFold(h.By, s.who()) }) {
-		view, _, plan, err := s.plan(ctx, r)
-		if err != nil {
-			return err
+	view, _, plan, err := s.plan(ctx, r)
+	if err != nil {
+		return err
+	}
+	all, err := s.decided(ctx, plan.Hash)
+	if err != nil {
+		return err
+	}
+	var holders []string
+	for _, h := range r.holds {
+		if !h.Release {
+			holders = append(holders, h.By)
 		}
+	}
+	for _, h := range decision.Stand(all).Holds {
+		holders = append(holders, h.By)
+	}
+	if slices.ContainsFunc(holders, func(by string) bool { return !strings.EqualFold(by, s.who()) }) {
 		return s.approver(view, plan)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,8 @@ import (
 //	chatops/20261121/COMMENT.acted.json            it was acted on
 //	chatops/20261121/COMMENT.cancel.json           it withdraws what was open then
 //	chatops/20261121/COMMENT-N.request.json        the promotion that its command N asks for
-//	chatops/20261121/COMMENT-N.hold-OTHER.json     who holds it, by the comment OTHER
-//	chatops/20261121/COMMENT-N.release-OTHER.json  who lets it go again
+//	chatops/20261121/COMMENT-N.hold-OTHER-M.json   who holds it, by the command M of the comment OTHER
+//	chatops/20261121/COMMENT-N.release-OTHER-M.json  who lets it go again
 //	chatops/20261121/COMMENT-N.end.json            how it ended
 const root = "chatops/"
 
@@ -73,6 +74,7 @@ type held struct {
 	By      string    `json:"by"`
 	Comment string    `json:"comment"` // URL
 	ID      int       `json:"id"`      // the comment's
+	Index   int       `json:"index"`   // among the comment's commands
 	At      time.Time `json:"at"`
 	Reason  string    `json:"reason,omitempty"`
 }
@@ -103,6 +105,13 @@ func (n note) key(what string) string {
 }
 
 func (r *request) key(what string) string { return folder(r.At) + r.ID + "." + what + ".json" }
+
+// before says whether the request was asked for before some command of a comment.
+func (r *request) before(comment, index int) bool {
+	var asked, n int
+	_, err := fmt.Sscanf(r.ID, "%d-%d", &asked, &n)
+	return err == nil && cmp.Or(asked-comment, n-index) < 0
+}
 
 // held says whether somebody holds the request.
 func (r *request) held() bool { return len(r.holds) > 0 && !r.holds[len(r.holds)-1].Release }
@@ -168,6 +177,10 @@ func (p *Plugin) loadOne(ctx context.Context, key string, has []string) error {
 		p.add(*n)
 	}
 	if r == nil {
+		return nil
+	}
+	if r.key("request") != key+".request.json" || len(r.Order.Requests) == 0 {
+		p.Log.Errorf("%s.request.json is no record that this plugin made; it is passed over. Find out who did.", key)
 		return nil
 	}
 	for _, kind := range has {

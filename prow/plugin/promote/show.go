@@ -73,7 +73,7 @@ func writeStep(b *strings.Builder, step *promotion.Step) {
 		fmt.Fprintf(b, " as `%s`", step.Version)
 	}
 	if step.Problem != "" {
-		fmt.Fprintf(b, ": `%s`", plain(step.Problem))
+		fmt.Fprintf(b, ": %s", code(step.Problem))
 	}
 	b.WriteByte('\n')
 	for _, q := range step.Requirements {
@@ -81,7 +81,7 @@ func writeStep(b *strings.Builder, step *promotion.Step) {
 		if q.Met {
 			box = "x"
 		}
-		fmt.Fprintf(b, "  - [%s] %s: `%s`\n", box, q.Name, plain(q.Why))
+		fmt.Fprintf(b, "  - [%s] %s: %s\n", box, q.Name, code(q.Why))
 	}
 }
 
