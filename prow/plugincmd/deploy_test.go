@@ -61,6 +61,11 @@ func TestDeploymentFits(t *testing.T) {
 	if dry, err := c.Flags().GetBool("dry-run"); err != nil || dry {
 		t.Errorf("it would be a dry run: %v", err)
 	}
+	for _, name := range []string{"GIT_HTTP_LOW_SPEED_LIMIT", "GIT_HTTP_LOW_SPEED_TIME"} { // or a stalled git keeps all of it waiting for ever
+		if !slices.ContainsFunc(container.Env, func(e corev1.EnvVar) bool { return e.Name == name && e.Value > "0" }) {
+			t.Errorf("%s is not set", name)
+		}
+	}
 	security := container.SecurityContext
 	if !*pod.SecurityContext.RunAsNonRoot || *security.AllowPrivilegeEscalation || !*security.ReadOnlyRootFilesystem || *d.Spec.Replicas != 1 {
 		t.Errorf("security %+v, %d replicas", security, *d.Spec.Replicas)
