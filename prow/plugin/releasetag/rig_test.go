@@ -58,6 +58,7 @@ type rig struct {
 	handler plugin.Handler
 	first   string // a commit of hello-os
 	second  string
+	repoDir string
 }
 
 func newRig(t *testing.T) *rig {
@@ -70,7 +71,8 @@ func newRig(t *testing.T) *rig {
 	}
 	base := t.TempDir()
 	var err error
-	r.repo, err = r.github.AddRepo("example", "hello-os", github.Options{Collaborators: people})
+	r.repoDir = filepath.Join(base, "example", "hello-os")
+	r.repo, err = r.github.AddRepo("example", "hello-os", github.Options{GitDir: r.repoDir, Collaborators: people})
 	r.check(err)
 	r.config, err = r.github.AddRepo("slipway", "slipway", github.Options{GitDir: filepath.Join(base, "slipway", "slipway"), Collaborators: people})
 	r.check(err)
