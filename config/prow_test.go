@@ -1,14 +1,20 @@
 package config
 
 import (
+	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	prowapi "sigs.k8s.io/prow/pkg/apis/prowjobs/v1"
 	"sigs.k8s.io/prow/pkg/config"
+
+	"slipway.dev/slipway/internal/channel"
+	"slipway.dev/slipway/prow/annotation"
 )
 
 // load reads config.yaml with the jobs, as Prow does.
@@ -157,6 +163,32 @@ func TestConfigIsCheckedBeforeItMerges(t *testing.T) {
 		if !presubmits[at].RunsAgainstChanges([]string{file}) || presubmits[at].Optional || presubmits[at].SkipReport {
 			t.Errorf("%s may be merged before %s has looked at it", file, presubmits[at].Name)
 		}
+	}
+}
+
+// What is asked about all channels can open all their locations.
+func TestPromotersReachEveryLocation(t *testing.T) {
+	channels, err := channel.Load("channels.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	buckets := slices.ContainsFunc(channels.Artifacts, func(a channel.Artifact) bool {
+		return strings.HasPrefix(a.Location, "gs://") || slices.ContainsFunc(slices.Collect(maps.Values(a.Locations)), func(l string) bool { return strings.HasPrefix(l, "gs://") })
+	})
+	seen := 0
+	visitJobs(load(t), func(_ prowapi.ProwJobType, _ string, job config.JobBase) {
+		c := job.Spec.Containers[0]
+		if len(c.Args) == 0 || c.Command[0] != "promoter" || !slices.Contains([]string{"apply", "audit", "resume"}, c.Args[0]) || job.Annotations[annotation.Channel] != "" {
+			return
+		}
+		seen++
+		at := slices.IndexFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "GOOGLE_APPLICATION_CREDENTIALS" })
+		if buckets && (at < 0 || !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == path.Dir(c.Env[at].Value) })) {
+			t.Errorf("%s has no credentials for the buckets of channels.yaml", job.Name)
+		}
+	})
+	if seen != 3 {
+		t.Errorf("%d jobs are about all channels", seen)
 	}
 }
 
