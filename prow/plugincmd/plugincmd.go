@@ -47,7 +47,8 @@ func Command(env cli.Env) *cobra.Command {
 		Long: `Serve Slipway's plugins to Prow's hook.
 
 promote takes /promote and its kin, trigger-on-label starts presubmits by labels and reviews, release-tags takes pushed
-release tags to their channels. Who may do what is read from OWNERS of --config-repo at --config-branch.`,
+release tags to their channels. Who may approve and push release tags is read from OWNERS of --config-repo at
+--config-branch; who may ask for something or start presubmits, from GitHub.`,
 		Example: `  slipway-plugin --config-path config/config.yaml --job-config-path jobs --config-repo slipway/slipway \
     --hmac-secret-file /etc/webhook/hmac --github-token-path /etc/github/token \
     --store gs://releases --key-file /etc/chatops/key --dry-run=false`,

@@ -175,6 +175,17 @@ func label(t *testing.T, server *github.Server, repo *github.Repo) {
 	}
 }
 
+// An API server that is replaced is away for two minutes; the server gives a handler ten.
+func TestPausesOutlastAnAPIServer(t *testing.T) {
+	var all time.Duration
+	for _, pause := range pauses {
+		all += pause
+	}
+	if all < 2*time.Minute || all > 8*time.Minute {
+		t.Errorf("%s in all", all)
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	tests := []struct {
 		name string

@@ -101,8 +101,9 @@ func (d dryJobs) Get(_ context.Context, name string, _ metav1.GetOptions) (*prow
 	return nil, cli.Misuse("there is no ProwJob %s: this is a dry run", name)
 }
 
-// pauses are before an event that failed is tried again.
-var pauses = []time.Duration{time.Second, 10 * time.Second}
+// pauses are before an event that failed is tried again: long enough for an API server
+// to be replaced. Prow's client of GitHub tries again for minutes by itself.
+var pauses = []time.Duration{time.Second, 10 * time.Second, time.Minute, 3 * time.Minute}
 
 func (w *world) triggerLabel() *triggerlabel.Plugin {
 	return &triggerlabel.Plugin{
