@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"slipway.dev/slipway/internal/cli"
 )
 
@@ -43,15 +45,13 @@ func TestUnknownCommit(t *testing.T) {
 	w.want("next", later.Digest)
 }
 
-// However two merges race, next ends at the later one; and two runs of one commit at
-// once agree on its digest, though each build gives other bytes.
+// However two merges race, next ends at the later one, and two runs of one commit at once
+// agree.
 func TestRace(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(t)
-	w.write(filepath.Join(w.folder(), "Dockerfile"), strings.Replace(dockerfile, "LABEL", `RUN ["/busybox", "dd", "if=/dev/urandom", "of=/random", "bs=16", "count=1"]
-LABEL`, 1))
 	commits := []string{w.commit("older", "true"), w.commit("later", "true")}
 	commits = append(commits, commits[1])
 	results := make([]Result, len(commits))
@@ -74,4 +74,39 @@ LABEL`, 1))
 	w.want(commits[1], results[1].Digest)
 	w.want("next", results[1].Digest)
 	w.audit()
+}
+
+// Of two runs that built one commit into other bytes, the one that wrote first counts.
+func TestOtherBytes(t *testing.T) {
+	w := newWorld(t)
+	w.write(filepath.Join(w.folder(), "Dockerfile"), strings.Replace(dockerfile, "LABEL", `RUN ["/busybox", "dd", "if=/dev/urandom", "of=/random", "bs=16", "count=1"]
+LABEL`, 1))
+	commit := w.commit("one", "true")
+	var slow *releasing
+	hold := func(env cli.Env) *cobra.Command {
+		return &cobra.Command{RunE: func(c *cobra.Command, _ []string) error {
+			f := &flags{confirm: true, term: time.Second}
+			f.add(c.Flags())
+			if err := c.Flags().Parse(w.args(commit)); err != nil {
+				return err
+			}
+			err := f.check([]string{"os"})
+			if err == nil {
+				slow, _, err = open(c.Context(), env, f, "os")
+			}
+			return err
+		}}
+	}
+	w.must(hold)
+	if err := slow.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.forget() // as if they ran on two machines
+	first := w.mustRelease(commit)
+	w.forget()
+	got, err := slow.push(t.Context(), "")
+	if err != nil || got != first.Digest {
+		t.Errorf("got %s, %v; want %s, which was first", got, err, first.Digest)
+	}
+	w.want(commit, first.Digest)
 }
