@@ -113,7 +113,7 @@ func (s *Server) refused(r *http.Request, why *refusal) {
 	} else {
 		s.metrics.event("", "", resultRefused)
 	}
-	s.config.Log.WithFields(logrus.Fields{"status": why.status, "event-type": kind, "event-GUID": guid}).Warnf("A webhook was not taken: %s.", why.reason)
+	s.config.Log.WithFields(logrus.Fields{"status": why.status, "event-type": fmt.Sprintf("%.100s", kind), "event-GUID": fmt.Sprintf("%.100s", guid)}).Warnf("A webhook was not taken: %s.", why.reason)
 }
 
 // receive returns when the event is accepted by all who want it.
