@@ -12,7 +12,7 @@ func Help([]config.OrgRepo) (*pluginhelp.PluginHelp, error) {
 	}
 	for _, c := range []pluginhelp.Command{
 		{
-			Usage: "/promote (ARTIFACT|TRAIN) to CHANNEL [as vX.Y.Z]", WhoCanUse: "Members of the organisation and collaborators of the repository. Who asks does not approve.",
+			Usage: "/promote (ARTIFACT|TRAIN) to CHANNEL [as vX.Y.Z]", WhoCanUse: "Members of the organization. Who asks does not approve.",
 			Description: "Asks for a promotion of what the channel before holds now.",
 			Examples:    []string{"/promote hello-os to testing", "/promote hello-os to stable as v1.2.3"},
 		},

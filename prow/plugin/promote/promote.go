@@ -39,7 +39,6 @@ type Comments interface {
 // People is what is asked of GitHub about people. Prow's client does it.
 type People interface {
 	IsMember(org, login string) (bool, error)
-	IsCollaborator(org, repo, login string) (bool, error)
 	BotUserCheckerWithContext(ctx context.Context) (func(login string) bool, error)
 }
 
