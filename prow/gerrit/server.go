@@ -80,7 +80,7 @@ func (s *server) branch(ctx context.Context, project, branch string) (string, er
 	var info gogerrit.BranchInfo
 	err := s.call(ctx, http.MethodGet, "projects/"+url.PathEscape(project)+"/branches/"+url.PathEscape(branch), nil, &info)
 	if err == nil && info.Revision == "" {
-		err = fmt.Errorf("Gerrit names no commit of branch %s", branch) //nolint:staticcheck // a name
+		err = fmt.Errorf("Gerrit names no commit of branch %s", branch)
 	}
 	return info.Revision, err
 }

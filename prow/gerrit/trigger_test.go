@@ -1,11 +1,11 @@
 package gerrit
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
-	"context"
 	gogerrit "github.com/andygrunwald/go-gerrit"
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"

@@ -94,17 +94,13 @@ func (p *Plugin) add(n note) *thread {
 	return t
 }
 
-// open adds a request, once, and gives the one that is there.
-func (t *thread) open(r *request) *request {
+// open adds a request, once.
+func (t *thread) open(r *request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, known := range t.requests {
-		if known.ID == r.ID {
-			return known
-		}
+	if !slices.ContainsFunc(t.requests, func(known *request) bool { return known.ID == r.ID }) {
+		t.requests = append(t.requests, r)
 	}
-	t.requests = append(t.requests, r)
-	return r
 }
 
 // pending are the requests that have not ended.
