@@ -68,7 +68,7 @@ func holding() scene {
 		"Anybody who may ask may hold. With the approval in place nothing but the hold is in the way.",
 		[]act{
 			says(three, "/hold-promotion the mirror is being moved", "[ ] hold", "the mirror is being moved"),
-			says(one, "/approve-promotion $plan", "[x] approvals: `1 of 1: maintainer-one", "maintainer-three holds it: the mirror is being moved"),
+			says(one, "/approve-promotion $plan", "[x] approvals: `1 of 1: maintainer-one", "maintainer-three holds it: `the mirror is being moved`"),
 			idle(), holds("testing", ""),
 			says(three, "The mirror is where it should be.\n\n/hold-promotion cancel", "done", "The job: "),
 			reread("hello-disk/testing`**: done"),
