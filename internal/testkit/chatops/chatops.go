@@ -28,6 +28,7 @@ import (
 	"slipway.dev/slipway/internal/store"
 	"slipway.dev/slipway/internal/store/folder"
 	"slipway.dev/slipway/internal/testkit/github"
+	"slipway.dev/slipway/prow/configrepo"
 	"slipway.dev/slipway/prow/plugin/promote"
 )
 
@@ -57,6 +58,7 @@ type Options struct {
 	Log    func(format string, args ...any)
 	Poll   time.Duration // of the plugin; 0 is 100 ms
 	Now    func() time.Time
+	Lives  func() (calls int, after bool)                          // how many calls of anything each plugin lives, and whether the last is carried out; nil or 0 is for ever
 	Client func(prowgithub.ClientOptions) prowgithub.ClientOptions // changes how the plugin's client of GitHub is made
 }
 
@@ -66,8 +68,9 @@ type World struct {
 	GitHub *github.Server
 	Config *github.Repo
 	Guest  *github.Repo
-	Store  store.Store // of plans, decisions, the ledger
-	Client prowgithub.Client
+	Store  store.Store       // of plans, decisions, the ledger
+	Client prowgithub.Client // the robot's
+	Reader prowgithub.Client // somebody else's, by which the world looks at GitHub
 	Plugin *promote.Plugin
 	URL    string // where it takes webhooks
 
@@ -75,6 +78,7 @@ type World struct {
 	keys    map[string]dsse.SignerVerifier
 	disks   store.Store
 	git     git.ClientFactory
+	config  *configrepo.Repo // as the world itself reads it
 	log     *logrus.Entry
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
@@ -120,12 +124,16 @@ func Start(ctx context.Context, o Options) (w *World, err error) {
 	if err := errors.Join(w.makeKeys("ci", "chatops"), w.openGitHub()); err != nil {
 		return w, err
 	}
-	if w.Client, err = w.client(); err != nil {
+	if w.Client, err = w.client(Robot); err != nil {
+		return w, err
+	}
+	if w.Reader, err = w.client("maintainer-one"); err != nil {
 		return w, err
 	}
 	if w.git, err = git.NewLocalClientFactory(w.in("git"), nil, func(b []byte) []byte { return b }); err != nil {
 		return w, err
 	}
+	w.config = w.repo(w.Reader)
 	if !w.Absent {
 		if err := w.startPlugin(); err != nil {
 			return w, err
@@ -141,6 +149,9 @@ func (w *World) in(name string) string { return filepath.Join(w.Dir, name) }
 
 // Close ends everything.
 func (w *World) Close() {
+	w.life.Lock()
+	w.life.closed = true
+	w.life.Unlock()
 	w.endPlugin()
 	if w.stop != nil {
 		w.stop()
@@ -193,9 +204,9 @@ func (h hook) Fire(e *logrus.Entry) error {
 }
 
 // client is Prow's, with short pauses.
-func (w *World) client() (prowgithub.Client, error) {
+func (w *World) client(login string) (prowgithub.Client, error) {
 	o := prowgithub.ClientOptions{
-		Censor: func(b []byte) []byte { return b }, GetToken: func() []byte { return []byte(Robot + "-token") },
+		Censor: func(b []byte) []byte { return b }, GetToken: func() []byte { return []byte(login + "-token") },
 		Bases: []string{w.GitHub.URL()}, GraphqlEndpoint: w.GitHub.URL() + "/graphql",
 		MaxRetries: 4, InitialDelay: 5 * time.Millisecond, MaxSleepTime: 2 * time.Second, MaxRequestTime: 20 * time.Second,
 	}

@@ -41,11 +41,11 @@ func (w *World) Passed(ctx context.Context, test, digest string) error {
 
 // Move moves a channel without a word from anybody, as a build job moves its entry.
 func (w *World) Move(ctx context.Context, r promotion.Request) error {
-	view, err := w.repo().Read(ctx)
+	view, err := w.config.Read(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := w.promoter(view.Channels)
+	p, err := w.promoter(view.Channels, w.Store)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (w *World) Issue(title string) (number int, err error) {
 
 // Comments are those of an issue, oldest first.
 func (w *World) Comments(number int) ([]prowgithub.IssueComment, error) {
-	return w.Client.ListIssueComments(Org, Guest, number)
+	return w.Reader.ListIssueComments(Org, Guest, number)
 }
 
 // Said is the robot's comment that holds a text, or "".

@@ -13,6 +13,7 @@ import (
 	"slipway.dev/slipway/internal/oci"
 	"slipway.dev/slipway/internal/promotion"
 	"slipway.dev/slipway/internal/promotion/proof"
+	"slipway.dev/slipway/internal/store"
 	"slipway.dev/slipway/internal/store/storeurl"
 	"slipway.dev/slipway/prow/configrepo"
 	"slipway.dev/slipway/prow/plugin"
@@ -22,6 +23,7 @@ import (
 // startPlugin starts the plugin, and has GitHub send it webhooks.
 func (w *World) startPlugin() error {
 	w.newPlugin()
+	w.goRun(w.revive)
 	secretFile := w.in("hmac")
 	if err := write(secretFile, secret); err != nil {
 		return err
@@ -55,6 +57,24 @@ type running struct {
 	sync.Mutex
 	end  context.CancelFunc
 	over chan struct{}
+
+	died   <-chan struct{}
+	closed bool // no other follows
+}
+
+// revive starts the plugin again whenever it was killed.
+func (w *World) revive(ctx context.Context) {
+	for {
+		w.life.Lock()
+		died := w.life.died
+		w.life.Unlock()
+		select {
+		case <-died:
+			w.Restart()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // newPlugin starts a plugin that knows nothing but what the store has.
@@ -63,14 +83,23 @@ func (w *World) newPlugin() {
 	over := make(chan struct{})
 	w.life.Lock()
 	defer w.life.Unlock()
+	if w.life.closed {
+		cancel()
+		return
+	}
+	mortal := newMortal(0, false)
+	if w.Lives != nil {
+		mortal = newMortal(w.Lives())
+	}
+	client, plans := mortalGitHub{w.Client, mortal}, mortalStore{w.Store, mortal}
 	p := promote.New(promote.Config{
-		Comments: w.Client, People: w.Client,
-		Repo:     w.repo(),
-		Promoter: w.promoter, Store: w.Store, Signer: w.keys["chatops"],
-		ProwJobs: w.Jobs.ProwV1().ProwJobs(Namespace), Job: job, Log: w.log,
+		Comments: client, People: client,
+		Repo: w.repo(client), Store: plans, Signer: w.keys["chatops"],
+		Promoter: func(c *channel.Config) (*promotion.Promoter, error) { return w.promoter(c, plans) },
+		ProwJobs: mortalJobs{w.Jobs.ProwV1().ProwJobs(Namespace), mortal}, Job: job, Log: w.log,
 		Now: w.Now, Poll: w.Poll, Retry: w.Poll / 5,
 	})
-	w.Plugin, w.life.end, w.life.over = p, cancel, over
+	w.Plugin, w.life.end, w.life.over, w.life.died = p, cancel, over, mortal.died
 	w.stopped.Add(1)
 	go func() {
 		defer w.stopped.Done()
@@ -81,9 +110,9 @@ func (w *World) newPlugin() {
 	}()
 }
 
-func (w *World) repo() *configrepo.Repo {
+func (w *World) repo(g configrepo.GitHub) *configrepo.Repo {
 	return &configrepo.Repo{
-		Org: ConfigOrg, Name: Config, Branch: "main", Channels: "config/channels.yaml", Git: w.git, GitHub: w.Client, Log: w.log,
+		Org: ConfigOrg, Name: Config, Branch: "main", Channels: "config/channels.yaml", Git: w.git, GitHub: g, Log: w.log,
 	}
 }
 
@@ -115,10 +144,10 @@ func (w *World) handler() plugin.Handler {
 	return h
 }
 
-func (w *World) promoter(c *channel.Config) (*promotion.Promoter, error) {
-	p, err := proof.New(w.Store, c.Signers, nil)
+func (w *World) promoter(c *channel.Config, s store.Store) (*promotion.Promoter, error) {
+	p, err := proof.New(s, c.Signers, nil)
 	return &promotion.Promoter{
-		Config: c, Store: w.Store, Proof: p, Registry: oci.New(oci.Config{}), OpenStore: storeurl.Open, Who: "plugin", Now: w.Now,
+		Config: c, Store: s, Proof: p, Registry: oci.New(oci.Config{}), OpenStore: storeurl.Open, Who: "plugin", Now: w.Now,
 	}, err
 }
 

@@ -38,7 +38,7 @@ func (w *World) runJob(ctx context.Context, job *prowapi.ProwJob) {
 	job = w.update(ctx, job, func(s *prowapi.ProwJobStatus) {
 		s.State, s.URL = prowapi.PendingState, "https://prow.example.com/view/"+job.Name
 	})
-	out, err := w.runPromoter(ctx, job)
+	out, err := w.RunPromoter(ctx, job)
 	if logged := write(w.in(logOf(job.Name)), out); logged != nil {
 		w.log.WithError(logged).Warn("Keeping a job's log.")
 	}
@@ -71,8 +71,8 @@ func (w *World) update(ctx context.Context, job *prowapi.ProwJob, change func(*p
 	return updated
 }
 
-// runPromoter runs the job's command, with the world's places for the pod's.
-func (w *World) runPromoter(ctx context.Context, job *prowapi.ProwJob) (string, error) {
+// RunPromoter runs the job's command, with the world's places for the pod's.
+func (w *World) RunPromoter(ctx context.Context, job *prowapi.ProwJob) (string, error) {
 	dir, err := os.MkdirTemp(w.Dir, "checkout-")
 	if err != nil {
 		return "", err

@@ -72,6 +72,10 @@ func (p *Plugin) advance(ctx context.Context, r *request) error {
 // look is advance by a configuration of at most some age. If the promoter could be
 // started by one that may be old, it says so and leaves it.
 func (p *Plugin) look(ctx context.Context, r *request, age time.Duration) (could bool, err error) {
+	job, err := p.job(ctx, r) // before the plan, which then shows what an ended job did
+	if err != nil {
+		return false, err
+	}
 	view, promoter, plan, err := p.planAt(ctx, r, age)
 	if gone := (*promotion.RequestError)(nil); errors.As(err, &gone) {
 		return false, p.conclude(ctx, r, nil, end{State: failed, Message: code(err.Error())})
@@ -79,10 +83,7 @@ func (p *Plugin) look(ctx context.Context, r *request, age time.Duration) (could
 	if err != nil {
 		return false, err
 	}
-	job, err := p.job(ctx, r)
 	switch {
-	case err != nil:
-		return false, err
 	case job != nil:
 		return false, p.follow(ctx, r, plan, job)
 	case plan.Count(promotion.Current) == len(plan.Steps):

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"slipway.dev/slipway/internal/testkit/chatops"
 )
@@ -122,7 +121,7 @@ var repeated = []string{
 // Whatever people say, the robot speaks for itself alone.
 func TestAttacksByText(t *testing.T) {
 	t.Parallel()
-	w := chatops.New(t, func(o *chatops.Options) { o.Poll = 30 * time.Millisecond })
+	w := chatops.New(t, lively)
 	f := &fray{talk: &talk{T: t, World: w}, repo: w.Guest}
 	for i := range 2 { // so that there is something to go back to
 		f.begin(i, attack{})
