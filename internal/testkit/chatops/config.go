@@ -79,7 +79,7 @@ func (w *World) openGitHub() (err error) {
 		w.GitHub.AddUser(login, login+"-token")
 	}
 	w.GitHub.AddMembers(Org, append(w.People, members...)...)
-	w.GitHub.AddMembers(ConfigOrg, maintainers...)
+	w.GitHub.AddMembers(ConfigOrg, members...)
 	if w.Config, err = w.GitHub.AddRepo(ConfigOrg, Config, github.Options{GitDir: w.in("git/" + ConfigOrg + "/" + Config), Collaborators: people}); err != nil {
 		return err
 	}
