@@ -189,7 +189,7 @@ func (f *fray) honest(a attack) {
 	}
 	said := map[string]bool{}
 	for range 200 {
-		done, err := f.Said(f.issue, "`hello-disk/testing`**: done")
+		done, err := f.Said(f.issue, "Promotion of `hello-disk/testing`**: done")
 		if f.must(err); done != "" {
 			f.wantHolds("testing", f.disk)
 			return
@@ -206,7 +206,7 @@ func (f *fray) honest(a attack) {
 // approveNow has the next approver approve the plan, if the promotion still waits for it.
 func (f *fray) approveNow(said map[string]bool) {
 	f.Helper()
-	body, err := f.Said(f.issue, "`hello-disk/testing`**: waiting")
+	body, err := f.Said(f.issue, "Promotion of `hello-disk/testing`**: waiting")
 	f.must(err)
 	m := planLine.FindStringSubmatch(body)
 	for _, who := range []string{"maintainer-one", "maintainer-two"} {
