@@ -42,7 +42,7 @@ e2e-kubernetes: ## run jobs on a real Kubernetes node, which is compiled the fir
 
 e2e-prow: setup ## a promotion with Prow's own hook and a real API server, Prow's programs by our manifests, flows in real pods; compiles them the first time (ten minutes)
 	SLIPWAY_E2E=prow $(GO) test -count=1 -timeout 60m -run '^TestControlPlane$$' ./internal/testkit/cluster
-	SLIPWAY_E2E=prow $(GO) test -p 1 -count=1 -timeout 60m ./prow/e2e ./prow/flowcmd ./prow/deploy/... ./prow/plugin/promote
+	SLIPWAY_E2E=prow $(GO) test -p 1 -count=1 -timeout 60m ./prow/e2e ./prow/flowcmd ./prow/deploy/...
 
 e2e-promotion: setup ## other people's tools read what promotion writes, and more rounds of faults; compiles cosign the first time (three minutes)
 	SLIPWAY_E2E=promotion $(GO) test -p 1 -count=1 -timeout 60m ./internal/testkit/tools ./internal/command/promotecmd ./internal/oci ./internal/demo/promote
