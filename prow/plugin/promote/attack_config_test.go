@@ -113,7 +113,7 @@ func inPull(files map[string]string) func(*fray) {
 		f.must(err)
 		f.says("contributor", "/promote hello-disk to testing")
 		var statuses []string
-		for i := 0; i < 500 && len(statuses) == 0; i++ {
+		for i := 0; i < 3000 && len(statuses) == 0; i++ {
 			time.Sleep(20 * time.Millisecond)
 			_, statuses = f.robots()
 		}
