@@ -2,11 +2,8 @@ package plugincmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"sigs.k8s.io/prow/pkg/config"
 
 	"slipway.dev/slipway/internal/channel"
@@ -34,7 +31,7 @@ func (o *options) promote(ctx context.Context, env cli.Env, w *world) (*promote.
 	if err != nil {
 		return nil, err
 	}
-	signer, err := readSigner(env, o.keyFile)
+	signer, err := signing.ReadPrivate(o.keyFile, passwordEnv, env.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -74,23 +71,4 @@ func (o *options) job(c *config.Config) (config.Postsubmit, error) {
 		}
 	}
 	return config.Postsubmit{}, fmt.Errorf("%s has no postsubmit %s: see --promote-job and --job-config-path", o.configRepo, o.promoteJob)
-}
-
-func readSigner(env cli.Env, file string) (dsse.SignerVerifier, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read --key-file: %w", err)
-	}
-	var password []byte
-	if value := env.Getenv(passwordEnv); value != "" {
-		password = []byte(value)
-	}
-	signer, err := signing.ParsePrivate(text, password)
-	switch {
-	case errors.Is(err, signing.ErrPassword):
-		return nil, fmt.Errorf("%s: %w; set $%s", file, err, passwordEnv)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return signer, nil
 }

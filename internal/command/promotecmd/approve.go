@@ -40,7 +40,7 @@ a comment may approve. Whoever holds the key vouches for the approver's name.`,
 			if err := w.load(c.Context()); err != nil {
 				return err
 			}
-			signer, err := readSigner(env, key, passwordEnv)
+			signer, err := signing.ReadPrivate(key, passwordEnv, env.Getenv)
 			if err != nil {
 				return err
 			}

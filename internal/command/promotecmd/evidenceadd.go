@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
@@ -90,7 +89,7 @@ func (a *adding) run(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	signer, err := readSigner(a.env, a.key, a.passwordEnv)
+	signer, err := signing.ReadPrivate(a.key, a.passwordEnv, a.env.Getenv)
 	if err != nil {
 		return err
 	}
@@ -194,26 +193,6 @@ func (a *adding) subjects(subject artifact) ([]evidence.Subject, error) {
 		return nil, cli.Misuse("--disk %q is no digest of a disk; write sha256:HEX", a.disk)
 	}
 	return append(subjects, evidence.Subject{Name: "disk", Digest: disk.digest}), nil
-}
-
-// readSigner reads a private key, whose password is in a variable if it has one.
-func readSigner(env cli.Env, file, passwordEnv string) (dsse.SignerVerifier, error) {
-	text, err := readFile(file, maxKey)
-	if err != nil {
-		return nil, fmt.Errorf("read private key: %w", err)
-	}
-	var password []byte
-	if value := env.Getenv(passwordEnv); value != "" {
-		password = []byte(value)
-	}
-	signer, err := signing.ParsePrivate(text, password)
-	switch {
-	case errors.Is(err, signing.ErrPassword):
-		return nil, fmt.Errorf("%s: %w; set $%s", file, err, passwordEnv)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return signer, nil
 }
 
 func printAdded(w io.Writer, done added) {

@@ -3,7 +3,6 @@ package releasecmd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -98,17 +97,9 @@ func (r *releasing) findChannel(name string) (err error) {
 const passwordEnv = "SLIPWAY_KEY_PASSWORD"
 
 // readKey refuses a key whose evidence would open nothing, before an hour is spent.
-func (r *releasing) readKey(context.Context) error {
-	text, err := os.ReadFile(r.key)
-	if err != nil {
-		return fmt.Errorf("read private key: %w", err)
-	}
-	r.signer, err = signing.ParsePrivate(text, []byte(r.env.Getenv(passwordEnv)))
-	if errors.Is(err, signing.ErrPassword) {
-		return fmt.Errorf("%s: %w; set $%s", r.key, err, passwordEnv)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.key, err)
+func (r *releasing) readKey(context.Context) (err error) {
+	if r.signer, err = signing.ReadPrivate(r.key, passwordEnv, r.env.Getenv); err != nil {
+		return err
 	}
 	for _, test := range r.entry.Gate.Tests {
 		if (test.Name == unit || test.Name == lint) && !r.isSigner(test.Signers) {
