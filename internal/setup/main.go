@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ import (
 	"slipway.dev/slipway/internal/exec"
 )
 
-// tools are programs, and the Debian package that provides each.
+// tools are programs in PATH or files by their path, and the Debian package that provides each.
 var tools = []struct{ program, pkg string }{
 	{"git", "git"},
 	{"make", "make"},
@@ -45,6 +46,19 @@ var tools = []struct{ program, pkg string }{
 	{"ssh-keygen", "openssh-client"},
 	{"flake8", "flake8"},
 	{"pytest-3", "python3-pytest"},
+	{"qemu-system-x86_64", "qemu-system-x86"},
+	{"qemu-img", "qemu-utils"},
+	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"},
+	{"sgdisk", "gdisk"},
+	{"mcopy", "mtools"},
+	{"/sbin/mkfs.vfat", "dosfstools"},
+	{"/sbin/mke2fs", "e2fsprogs"},
+	{"grub-mkimage", "grub-common"},
+	{"/usr/lib/grub/i386-pc/moddep.lst", "grub-pc-bin"},
+	{"/usr/lib/grub/x86_64-efi/moddep.lst", "grub-efi-amd64-bin"},
+	{"systemd-nspawn", "systemd-container"},
+	{"cpio", "cpio"},
+	{"zstd", "zstd"},
 }
 
 // peers are what benchmarks are measured beside.
@@ -60,9 +74,20 @@ var node = []struct{ program, pkg string }{
 	{"conntrack", "conntrack"},
 }
 
+// guests are what boots whole guests beside those of the tests: LXD, and openQA with what it needs.
+var guests = []struct{ program, pkg string }{
+	{"lxd", "lxd"},
+	{"lxc", "lxd-client"},
+	{"/usr/share/openqa/script/openqa", "openqa"},
+	{"openqa-cli", "openqa-client"},
+	{"/usr/share/openqa/script/worker", "openqa-worker"},
+	{"isotovideo", "os-autoinst"},
+	{"/usr/lib/postgresql/15/bin/postgres", "postgresql"},
+}
+
 func main() {
 	cli.Main(func(env cli.Env) *cobra.Command {
-		var bench, kubernetes bool
+		var bench, kubernetes, guest bool
 		c := &cobra.Command{
 			Use: "setup", Short: "Install the Debian packages that tests and the demo need", Args: cli.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
@@ -72,11 +97,15 @@ func main() {
 				if kubernetes {
 					tools = append(tools, node...)
 				}
+				if guest {
+					tools = append(tools, guests...)
+				}
 				return setup(c.Context(), env)
 			},
 		}
 		c.Flags().BoolVar(&bench, "bench", false, "also what benchmarks are measured beside")
 		c.Flags().BoolVar(&kubernetes, "kubernetes", false, "also what a Kubernetes node of tests needs")
+		c.Flags().BoolVar(&guest, "os", false, "also LXD and openQA")
 		return c
 	})
 }
@@ -110,10 +139,20 @@ func missing() []string {
 	var packages []string
 	seen := map[string]bool{}
 	for _, tool := range tools {
-		if _, err := exec.LookPath(tool.program); err != nil && !seen[tool.pkg] {
+		if !there(tool.program) && !seen[tool.pkg] {
 			seen[tool.pkg] = true
 			packages = append(packages, tool.pkg)
 		}
 	}
 	return packages
+}
+
+// there says whether a program is in PATH, or a file where its path says.
+func there(program string) bool {
+	if filepath.IsAbs(program) {
+		_, err := os.Stat(program)
+		return err == nil
+	}
+	_, err := exec.LookPath(program)
+	return err == nil
 }
