@@ -12,12 +12,12 @@ import (
 // tagged checks by other people's programs that a tag names the image of commit n.
 func tagged(tag, n string) act {
 	return func(ctx context.Context, s *stage) error {
-		at, err := s.expand("$repository:"+tag, "$digest"+n)
+		at, err := s.Expand("$repository:"+tag, "$digest"+n)
 		if err != nil {
 			return err
 		}
 		for _, ask := range asking(at[0]) {
-			got, err := s.run(ctx, ask...)
+			got, err := s.Run(ctx, ask...)
 			if err != nil {
 				return err
 			}
@@ -25,7 +25,7 @@ func tagged(tag, n string) act {
 				return fmt.Errorf("%s: %s, want %s", strings.Join(ask, " "), got, at[1])
 			}
 		}
-		s.ok(2, "skopeo and crane see image %s at %s", n, at[0])
+		s.OK(2, "skopeo and crane see image %s at %s", n, at[0])
 		return nil
 	}
 }
@@ -33,12 +33,12 @@ func tagged(tag, n string) act {
 // untagged checks by other people's programs that there is no such tag.
 func untagged(tag string) act {
 	return func(ctx context.Context, s *stage) error {
-		at, err := s.expand("$repository:" + tag)
+		at, err := s.Expand("$repository:" + tag)
 		if err != nil {
 			return err
 		}
 		for _, ask := range asking(at[0]) {
-			got, err := s.run(ctx, ask...)
+			got, err := s.Run(ctx, ask...)
 			if err == nil {
 				return fmt.Errorf("%s: %s, want that it is not there", strings.Join(ask, " "), got)
 			}
@@ -46,7 +46,7 @@ func untagged(tag string) act {
 				return err
 			}
 		}
-		s.ok(2, "skopeo and crane see nothing at %s", at[0])
+		s.OK(2, "skopeo and crane see nothing at %s", at[0])
 		return nil
 	}
 }
@@ -63,28 +63,28 @@ func asking(reference string) [][]string {
 // another key did not sign that.
 func attested(test, image, key, other string) act {
 	return func(ctx context.Context, s *stage) error {
-		args, err := s.expand(
+		args, err := s.Expand(
 			"cosign", "verify-attestation", "--type", evidence.PredicateType, "--insecure-ignore-tlog",
 			"--new-bundle-format", "--allow-http-registry", image, "--key")
 		if err != nil {
 			return err
 		}
-		s.typed(append(args, key))
-		said, err := s.run(ctx, append(args, key)...)
+		s.Typed(append(args, key))
+		said, err := s.Run(ctx, append(args, key)...)
 		if err != nil {
 			return err
 		}
 		if !attestedPass(said, test) {
 			return fmt.Errorf("cosign: no statement says that %s passed:\n%s", test, said)
 		}
-		_, err = s.run(ctx, append(args, other)...)
+		_, err = s.Run(ctx, append(args, other)...)
 		switch {
 		case err == nil:
 			return fmt.Errorf("cosign accepts %s, which signed nothing", other)
 		case !strings.Contains(err.Error(), "failed to verify signature"):
 			return err
 		}
-		s.ok(2, "cosign reads that %s passed, signed by %s and not by %s", test, key, other)
+		s.OK(2, "cosign reads that %s passed, signed by %s and not by %s", test, key, other)
 		return nil
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/demo/play"
 	"slipway.dev/slipway/internal/junit"
 )
 
@@ -34,7 +35,7 @@ func keygen(name string) act {
 		if err := os.MkdirAll("config/keys", 0o700); err != nil {
 			return err
 		}
-		_, err := s.slipway(ctx, cli.ExitDone, []string{"evidence", "keygen", "config/keys/" + name})
+		_, err := s.Slipway(ctx, cli.ExitDone, []string{"evidence", "keygen", "config/keys/" + name})
 		return err
 	}
 }
@@ -42,12 +43,12 @@ func keygen(name string) act {
 // configure writes the channels' configuration, and shows it.
 func configure() act {
 	return func(_ context.Context, s *stage) error {
-		text, err := s.expand(channels)
+		text, err := s.Expand(channels)
 		if err != nil {
 			return err
 		}
-		s.typed([]string{"cat", "config/channels.yaml"})
-		s.print(text[0])
+		s.Typed([]string{"cat", "config/channels.yaml"})
+		s.Print(text[0])
 		return write("config/channels.yaml", text[0])
 	}
 }
@@ -65,9 +66,9 @@ func repository() []act {
 				write(source+"/busybox", string(program)), os.Chmod(source+"/busybox", 0o755),
 			)
 		},
-		tool("git", "init", "--quiet", source),
-		tool("git", "-C", source, "config", "user.name", "Maintainer"),
-		tool("git", "-C", source, "config", "user.email", "maintainer@example.com"),
+		play.Tool("git", "init", "--quiet", source),
+		play.Tool("git", "-C", source, "config", "user.name", "Maintainer"),
+		play.Tool("git", "-C", source, "config", "user.email", "maintainer@example.com"),
 	}
 }
 
@@ -82,13 +83,13 @@ func commit(n, greeting string) []act {
 				write(source+"/status", "Package: hello\nStatus: install ok installed\nArchitecture: all\nVersion: "+n+"\n"),
 			)
 		},
-		tool("git", "-C", source, "add", "."),
-		tool("git", "-C", source, "commit", "--quiet", "--message", "hello "+n),
-		kept("commit"+n, "git", "-C", source, "rev-parse", "HEAD"),
-		tool("podman", "build", "--quiet", "--tag", tag, source),
-		tool("podman", "push", "--quiet", "--tls-verify=false", "--digestfile", "digest-"+n, tag),
-		kept("digest"+n, "cat", "digest-"+n),
-		kept("image"+n, "echo", "$repository@$digest"+n),
+		play.Tool("git", "-C", source, "add", "."),
+		play.Tool("git", "-C", source, "commit", "--quiet", "--message", "hello "+n),
+		play.Kept("commit"+n, "git", "-C", source, "rev-parse", "HEAD"),
+		play.Tool("podman", "build", "--quiet", "--tag", tag, source),
+		play.Tool("podman", "push", "--quiet", "--tls-verify=false", "--digestfile", "digest-"+n, tag),
+		play.Kept("digest"+n, "cat", "digest-"+n),
+		play.Kept("image"+n, "echo", "$repository@$digest"+n),
 		tagged("$commit"+n, n),
 	}
 }
@@ -96,7 +97,7 @@ func commit(n, greeting string) []act {
 // unitTests tests the greeting of commit n, and signs the report.
 func unitTests(n string) act {
 	return func(ctx context.Context, s *stage) error {
-		greeting, err := s.run(ctx, "git", "-C", source, "show", s.vars["commit"+n]+":greeting")
+		greeting, err := s.Run(ctx, "git", "-C", source, "show", s.Vars["commit"+n]+":greeting")
 		if err != nil {
 			return err
 		}
@@ -118,13 +119,13 @@ func boot(n, greeting string) []act {
 	return []act{
 		func(ctx context.Context, s *stage) error {
 			began := time.Now()
-			args, err := s.expand("podman", "run", "--rm", "--network", "none", "--tls-verify=false", "--quiet", "$image"+n)
+			args, err := s.Expand("podman", "run", "--rm", "--network", "none", "--tls-verify=false", "--quiet", "$image"+n)
 			if err != nil {
 				return err
 			}
-			s.typed(args)
-			said, err := s.run(ctx, args...)
-			s.print(said)
+			s.Typed(args)
+			said, err := s.Run(ctx, args...)
+			s.Print(said)
 			c := junit.Case{Name: "greets", Time: time.Since(began), Output: said}
 			if err != nil || said != greeting {
 				c.Failure = &junit.Message{Line: fmt.Sprintf("it says %q, %v; want %q", said, err, greeting)}
@@ -152,6 +153,6 @@ func endToEnd(n string) []act {
 
 // evidenceOf signs a report on image n, and attaches that to the image.
 func evidenceOf(n, test, signer, format, file string) act {
-	return slipway("evidence", "add", "$image"+n, "--test", test, format, file,
+	return play.Slipway("evidence", "add", "$image"+n, "--test", test, format, file,
 		"--log", "https://ci.example.com/logs/"+test+"/"+n, "--key", "config/keys/"+signer+".key")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/command/promotecmd"
 )
 
 func main() {
@@ -33,35 +34,38 @@ func main() {
 // one that fails leaves what it made to be looked at.
 func demo(ctx context.Context, env cli.Env, out string) error {
 	began := time.Now()
-	s := &stage{env: env, vars: map[string]string{}, programs: map[string]string{}}
-	if err := s.install(ctx, "crane", "cosign"); err != nil {
+	s := &stage{
+		Env: env, Vars: map[string]string{}, Programs: map[string]string{},
+		Commands: promotecmd.Groups, Always: []string{"--store", "store"},
+	}
+	if err := install(ctx, s, "crane", "cosign"); err != nil {
 		return err
 	}
 	f, err := newFolder(ctx, out)
 	if err != nil {
 		return err
 	}
-	err = s.playIn(ctx, f)
+	err = playIn(ctx, s, f)
 	switch {
 	case ctx.Err() != nil:
 		return errors.Join(err, f.remove(ctx))
 	case err != nil:
 		return fmt.Errorf("%w\nwhat the demo left is in %s", err, f.path)
 	}
-	fmt.Fprintf(env.Stdout, "\n%d checks, all as they should be, in %.0f s. Look around in %s.\n", s.checks, time.Since(began).Seconds(), f.path)
+	fmt.Fprintf(env.Stdout, "\n%d checks, all as they should be, in %.0f s. Look around in %s.\n", s.Checks(), time.Since(began).Seconds(), f.path)
 	return nil
 }
 
-func (s *stage) playIn(ctx context.Context, f folder) (err error) {
-	s.environ = f.environment()
+func playIn(ctx context.Context, s *stage, f folder) (err error) {
+	s.Environ = f.environment()
 	if err := f.enter(); err != nil {
 		return err
 	}
-	stop, err := s.open(ctx)
+	stop, err := open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	fmt.Fprintf(s.env.Stdout, "The registry is %s. Commands are run in %s.\n", s.vars["host"], f.path)
-	return s.play(ctx, story())
+	fmt.Fprintf(s.Env.Stdout, "The registry is %s. Commands are run in %s.\n", s.Vars["host"], f.path)
+	return s.Play(ctx, story())
 }

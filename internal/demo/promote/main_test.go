@@ -84,13 +84,3 @@ func TestNewFolderKeepsWhatIsNotItsOwn(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// What is shown can be typed.
-func TestTyped(t *testing.T) {
-	var said bytes.Buffer
-	s := &stage{env: cli.Env{Stdout: &said}}
-	s.typed([]string{"slipway", "--why", "it isn't $right", "--to=sha256:0", "a/b@c", ""})
-	if got, want := said.String(), "$ slipway --why 'it isn'\\''t $right' --to=sha256:0 a/b@c ''\n"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
