@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/promotion"
+	"slipway.dev/slipway/internal/store"
 )
 
 // order is what a person or a job wants promoted.
@@ -64,7 +66,11 @@ func (o *order) requests(args []string) (all []promotion.Request, onlyNew bool, 
 		args = o.members()
 	}
 	for _, arg := range args {
-		full, digest, _ := strings.Cut(arg, "@")
+		full, named, _ := strings.Cut(arg, "@")
+		digest, err := digestOf(named)
+		if err != nil {
+			return nil, false, err
+		}
 		names := []string{full}
 		if isPattern(full) {
 			onlyNew = true
@@ -84,6 +90,24 @@ func (o *order) requests(args []string) (all []promotion.Request, onlyNew bool, 
 		return nil, false, cli.Misuse("a pattern stands alone")
 	}
 	return all, onlyNew, nil
+}
+
+// ofFile begins a digest that is named by a file with its bytes: a job knows the disk
+// that it tested, and not its digest.
+const ofFile = "file:"
+
+func digestOf(named string) (string, error) {
+	path, isFile := strings.CutPrefix(named, ofFile)
+	if !isFile {
+		return named, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("digest of a file: %w", err)
+	}
+	defer file.Close()
+	digest, _, err := store.Digest(file)
+	return "sha256:" + digest, err
 }
 
 // members are the channels of the train, if there is such a train.

@@ -19,7 +19,8 @@ func PromotionGroup(env cli.Env) *cobra.Command {
 }
 
 const orderHelp = `A channel is named in full, as in hello-os/testing, and means the digest that the
-channel before it holds; hello-os/testing@sha256:... names another. A pattern such as
+channel before it holds; hello-os/testing@sha256:... names another, and
+hello-disk/staging@file:hello-os.qcow2 one by its bytes. A pattern such as
 '*/testing' means every channel that matches and has something new to take.`
 
 func promotionPlan(env cli.Env) *cobra.Command {
