@@ -1,0 +1,32 @@
+package console
+
+// storagePatterns are failures of disks and file systems.
+var storagePatterns = []Pattern{
+	{"io-error", Error, "a disk could not be read or written",
+		[]string{"I/O error", "rejecting I/O", "critical medium error", "critical target error"},
+		kernel + `(?:.*: )?(?:I/O error, dev |critical (?:medium|target) error, dev |Buffer I/O error on dev|.*rejecting I/O to (?:offline|dead) device)`, `dev (?:fd|sr)\d`},
+	{"disk-timeout", Error, "a disk did not answer for long",
+		[]string{"failed command: ", "timeout, ", "exception Emask", "Abort command issued"},
+		kernel + `(?:ata\d+(?:\.\d+)?: (?:failed command: |exception Emask )|nvme nvme\d+: I/O (?:tag )?\d+ .*timeout, |sd .*: timing out command)`, ""},
+	{"ext4-error", Error, "an ext4 file system is damaged, or its disk is",
+		[]string{"EXT4-fs", "JBD2: ", "EXT2-fs", "EXT3-fs", "Aborting journal"},
+		`(?:EXT[234]-fs (?:error|critical) ?\(|EXT4-fs \(\S+\): (?:Remounting filesystem read-only|Delayed block allocation failed|[Cc]orrupt|failed to|bad |error loading journal|no journal found|unable to read)|JBD2: (?:Detected IO errors|Error -?\d+ detected|Invalid checksum|journal transaction \d+ .* is corrupt)|Aborting journal on device )`, ""},
+	{"xfs-corruption", Error, "an XFS file system is damaged, or was shut down for an error",
+		[]string{"XFS ", "xfs_do_force_shutdown"},
+		`XFS \(\S+\): (?:Metadata (?:corruption|CRC error) detected|[Cc]orruption (?:detected|of in-memory data)|Internal error |.*I/O [Ee]rror|.*[Ff]ilesystem has been shut down|xfs_do_force_shutdown|log recovery .*failed|log mount.* failed|SB validate failed)`, ""},
+	{"btrfs-corruption", Error, "a Btrfs file system is damaged, or its disk is",
+		[]string{"BTRFS"}, `BTRFS(?: (?:critical|error)(?: \(|:)|: error|: Transaction aborted|.*(?:checksum (?:error|verify failed)|csum failed|forced readonly|open_ctree failed))`, ""},
+	{"squashfs-error", Error, "a squashfs image is damaged or cut short",
+		[]string{"SQUASHFS error"}, `SQUASHFS error: `, ""},
+	{"erofs-error", Error, "an EROFS image is damaged or cut short",
+		[]string{"erofs"}, `erofs(?: \(device \S+\): |: \(device \S+\): )(?:.*(?:corrupted|bogus|failed to|cannot find valid|invalid|unsupported))`, ""},
+	{"dm-verity", Error, "a block does not have the hash that dm-verity or fs-verity expects: the image was changed or is damaged",
+		[]string{"verity"}, `(?:verity: .*(?:block \d+ is corrupted|reached maximum errors|has invalid root hash|root hash verification failed)|dm-verity device (?:has )?corrupt|fs-verity .*: FILE CORRUPTED)`, ""},
+	{"fsck", Error, "a file system has errors that a person must repair",
+		[]string{"UNEXPECTED INCONSISTENCY", "fsck failed", "fsck exited", "RUN fsck"},
+		`(?:UNEXPECTED INCONSISTENCY|fsck failed with exit status|fsck exited with status code [^01])`, ""},
+	{"no-space", Error, "a file system of the guest is full: the disk is too small",
+		[]string{"No space left on device", "no space left on device"}, `[Nn]o space left on device`, ""},
+	{"read-only-root", Error, "a program wanted to write where the file system is read-only",
+		[]string{"Read-only file system"}, `: Read-only file system`, ""},
+}

@@ -1,0 +1,53 @@
+package console
+
+// unitPatterns are what systemd says of units.
+var unitPatterns = []Pattern{
+	{"ordering-cycle", Error, "units want to start before each other in a circle; systemd left one out",
+		[]string{"rdering cycle"}, `(?:[Ff]ound ordering cycle on|Ordering cycle found, skipping|deleted to break ordering cycle|Breaking ordering cycle)`, ""},
+	{"failed-mount", Error, "a file system could not be mounted",
+		[]string{"Failed to mount", "Failed to remount", "mount: mounting", "Failed to activate swap", "Failed to set up automount"},
+		`(?:(?:^|\] |: )Failed to (?:re)?mount |mount: mounting \S+ on \S+ failed|(?:\[FAILED\]|systemd\[1\]:) Failed to (?:activate swap|set up automount) )`, ""},
+	{"dependency-failed", Error, "a unit was not started since another that it wants failed",
+		[]string{"Dependency failed for"}, `(?:\[DEPEND\]|systemd\[\d+\]:|<\d>) ?Dependency failed for `, ""},
+	{"failed-unit", Error, "a unit could not be started",
+		[]string{"Failed to start", "Failed to listen on", "Failed to reload", "Failed to stop"},
+		`(?:\[FAILED\]|systemd\[1\]:) Failed to (?:start|listen on|reload|stop) `, ""},
+	{"unit-result", Error, "the program of a unit failed",
+		[]string{"Failed with result", "Main process exited"},
+		`systemd\[1\]: \S+: (?:Failed with result '|Main process exited, code=(?:dumped|killed, status=(?:4|6|7|8|11)/))`, `'oom-kill'`},
+	{"restart-loop", Error, "a unit failed so often that systemd no longer starts it",
+		[]string{"equest repeated too quickly"}, `[Rr]equest repeated too quickly`, ""},
+	{"device-timeout", Error, "a device that a unit waits for did not come",
+		[]string{"Timed out waiting for device"}, `Timed out waiting for device `, ""},
+	{"start-timeout", Error, "a unit did not become ready in time",
+		[]string{"operation timed out", "Job "}, `systemd\[1\]: \S+: (?:\w+ operation timed out|Job \S+ timed out)`, ""},
+	{"unit-watchdog", Error, "a service stood still, or a watchdog was not served",
+		[]string{"Watchdog timeout", "watchdog did not stop", "Failed with result 'watchdog'"},
+		`(?:Watchdog timeout \(limit |watchdog\d*: watchdog did not stop|Failed with result 'watchdog')`, ""},
+	{"generator", Error, "a program that makes units failed; its units are not there",
+		[]string{"generator"}, `\S*/system-generators/\S+ (?:failed with (?:exit status|error code)|terminated by signal|failed due to unknown reason)`, ""},
+	{"unit-file", Warning, "a unit file holds what systemd does not know; it is ignored",
+		[]string{"Unknown key", "Unknown section", "Unknown lvalue", "Invalid section header", "bad unit file setting", "Missing '='", "Assignment outside of section"},
+		`(?:\S+:\d+: (?:Unknown (?:key|section|lvalue)|Invalid section header|Missing '='|Assignment outside of section)|has a bad unit file setting)`, ""},
+	{"journal-corrupted", Warning, "the journal was not closed, as when the guest was cut off",
+		[]string{"uncleanly shut down"}, `journal.* corrupted or uncleanly shut down`, ""},
+}
+
+// programPatterns are about programs and what they are allowed.
+var programPatterns = []Pattern{
+	{"segfault", Error, "a program used memory that is not its own, or an invalid instruction, and was ended",
+		[]string{"segfault at", "traps: "}, kernel + `(?:\S.*\[\d+\]: segfault at |traps: \S.*\[\d+\] (?:general protection|trap|invalid opcode))`, ""},
+	{"core-dump", Error, "a program crashed",
+		[]string{"dumped core", "core dumped", "terminated abnormally"}, `(?:Process \d+ \(.*\) of user \d+ (?:dumped core|terminated abnormally)|\(core dumped\))`, ""},
+	{"stack-smashing", Error, "a program overwrote its stack and ended itself",
+		[]string{"smashing detected", "corrupted double-linked list", "double free or corruption"},
+		`(?:\*\*\* stack smashing detected \*\*\*|corrupted double-linked list|double free or corruption)`, ""},
+	{"go-panic", Error, "a program written in Go gave up",
+		[]string{"panic: ", "fatal error: "}, `(?:^|\]: )(?:panic: \S|fatal error: (?:all goroutines are asleep|concurrent map|unexpected signal|runtime: ))`, ""},
+	{"missing-library", Error, "a program's shared library is not there",
+		[]string{"error while loading shared libraries"}, `error while loading shared libraries: `, ""},
+	{"selinux-denied", Error, "SELinux denied, or would have denied, what a program did",
+		[]string{"avc:"}, `avc: +denied +\{`, ""},
+	{"apparmor-denied", Warning, "AppArmor denied what a program did",
+		[]string{`apparmor="DENIED"`}, `apparmor="DENIED"`, ""},
+}
