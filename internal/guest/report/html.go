@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/guest"
-	"slipway.dev/slipway/internal/guest/console"
 )
 
 //go:embed report.html.tmpl
@@ -76,7 +75,7 @@ type suiteView struct {
 	Took          time.Duration
 	Tests         []testView
 	Timings       []bar
-	Findings      []console.Finding
+	Consoles      []Console
 	Command       string
 	Files         []file
 }
@@ -108,7 +107,7 @@ func newView(suites []Suite, e *embedder) view {
 func newSuiteView(s Suite, e *embedder) suiteView {
 	v := suiteView{
 		Name: s.Name, Summary: Summary(s.Run), Good: s.Run.Good(), Run: s.Run,
-		Took: s.Run.Finished.Sub(s.Run.Started), Timings: bars(s.Run.Timings), Findings: s.Console, Command: Shell(s.Run.Command),
+		Took: s.Run.Finished.Sub(s.Run.Started), Timings: bars(s.Run.Timings), Consoles: s.Console, Command: Shell(s.Run.Command),
 	}
 	for _, test := range s.Run.Tests {
 		t := testView{TestResult: test, Detail: cut(test.Detail, maxDetail), Open: test.Status == guest.Failed}

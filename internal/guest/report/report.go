@@ -20,9 +20,15 @@ import (
 
 // Suite is a run under the name of its own that its results have: hello-os/uefi.
 type Suite struct {
-	Name    string            `json:"suite"`
-	Run     *guest.Run        `json:"run"`
-	Console []console.Finding `json:"console,omitempty"` // what was found on the console of its boot
+	Name    string     `json:"suite"`
+	Run     *guest.Run `json:"run"`
+	Console []Console  `json:"console,omitempty"` // what was found on the consoles of its machines
+}
+
+// Console is what was found on one console.
+type Console struct {
+	File     string            `json:"file"` // its log, as in the run's files
+	Findings []console.Finding `json:"findings"`
 }
 
 // The files that Write writes.

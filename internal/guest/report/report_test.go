@@ -46,8 +46,8 @@ func sample(tail string) Suite {
 			Environment: []guest.Fact{{Name: "accelerator" + tail, Value: "tcg" + tail}},
 			Files:       []string{"plot.svg", "console.log", "../secret", "gone.txt"},
 		},
-		Console: []console.Finding{{Pattern: "kernel-panic" + tail, Severity: console.Fatal, Means: "the kernel gave up" + tail, Count: 2,
-			Matches: []console.Match{{Line: "Kernel panic" + tail, Number: 7, Before: []string{"before" + tail}, After: []string{"after" + tail}}}}},
+		Console: []Console{{File: "console.log" + tail, Findings: []console.Finding{{Pattern: "kernel-panic" + tail, Severity: console.Fatal, Means: "the kernel gave up" + tail, Count: 2,
+			Matches: []console.Match{{Line: "Kernel panic" + tail, Number: 7, Before: []string{"before" + tail}, After: []string{"after" + tail}}}}}}},
 	}
 }
 
@@ -147,7 +147,7 @@ func FuzzHostileOutput(f *testing.F) {
 
 func TestOneFile(t *testing.T) {
 	page := page1(t, artifacts(t, "the log"), sample(""))
-	for _, want := range []string{"data:image/png;base64,", "data:image/svg+xml;base64,", "the log", "Kernel panic", "qemu-system-x86_64 -m 1024", "Content-Security-Policy", "prefers-color-scheme: dark", "gone.txt"} {
+	for _, want := range []string{"data:image/png;base64,", "data:image/svg&#43;xml;base64,", "the log", "Kernel panic", "qemu-system-x86_64 -m 1024", "Content-Security-Policy", "prefers-color-scheme: dark", "gone.txt"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -252,6 +252,22 @@ func TestWrite(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestConsoles(t *testing.T) {
+	folder := artifacts(t, "a\n[    1.0] Kernel panic - not syncing: x\nb\n")
+	run := &guest.Run{Files: []string{"shot.png", "console.log"}}
+	found, err := Consoles(folder, run, nil)
+	if err != nil || len(found) != 1 || found[0].Findings[0].Severity != console.Fatal {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	found, err = Consoles(folder, run, []string{"kernel-panic"})
+	if err != nil || found[0].Findings[0].Severity != console.Ignored {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if _, err = Consoles(folder, &guest.Run{Files: []string{"../console.log"}}, nil); err == nil {
+		t.Error("a log outside of the folder is read")
 	}
 }
 
