@@ -1,0 +1,112 @@
+package disk
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"slipway.dev/slipway/internal/disk/ext4"
+)
+
+// step is a program that writes a part of the disk.
+type step struct {
+	args []string
+	env  []string
+}
+
+// The files in the scratch folder that steps take.
+const (
+	earlyFile = "early.cfg"
+	grubFile  = "grub.cfg"
+	bootFile  = "boot.cfg"
+	envFile   = "grubenv"
+)
+
+// bootSteps are the programs that make all but the root in a file of zeroes, with what
+// they take in a scratch folder.
+func (p *Plan) bootSteps(disk, scratch string) []step {
+	steps := []step{{args: p.partitionArgs(disk)}}
+	for _, platform := range platforms {
+		modules := append(slices.Clone(platform.modules), grubModules...)
+		steps = append(steps, step{args: grubImageArgs(platform.name, modules, scratch, platform.file)})
+	}
+	return append(steps, p.espSteps(disk, scratch)...)
+}
+
+// rootStep makes the root, empty.
+func (p *Plan) rootStep(disk string) step {
+	return step{args: p.rootFormat(disk).Args(), env: ext4.Env(p.Made)}
+}
+
+func (p *Plan) partitionArgs(disk string) []string {
+	args := []string{"sgdisk", "--clear", "--set-alignment=1", "--disk-guid=" + p.UUID}
+	for _, part := range p.Partitions {
+		n := strconv.Itoa(part.Number)
+		args = append(args,
+			fmt.Sprintf("--new=%s:%d:%d", n, part.Start/512, (part.Start+part.Size)/512-1),
+			fmt.Sprintf("--typecode=%s:%s", n, part.Type),
+			fmt.Sprintf("--partition-guid=%s:%s", n, part.UUID),
+			fmt.Sprintf("--change-name=%s:%s", n, part.Name))
+	}
+	return append(args, disk)
+}
+
+func (p *Plan) rootFormat(disk string) ext4.Format {
+	return ext4.Format{
+		File: disk, Offset: p.root().Start, Size: p.root().Size, Inodes: p.need.Inodes,
+		UUID: identity(p.Image.Manifest, "file system"), Label: "root-" + slotNames[0],
+	}
+}
+
+func grubImageArgs(platform string, modules []string, scratch, to string) []string {
+	return append([]string{
+		"grub-mkimage", "--format=" + platform, "--prefix=/slipway",
+		"--config=" + filepath.Join(scratch, earlyFile), "--output=" + filepath.Join(scratch, to),
+	}, modules...)
+}
+
+// espSteps make the ESP and fill it, each file by its own name: mcopy of a folder would
+// take the order in which this machine lists it.
+func (p *Plan) espSteps(disk, scratch string) []step {
+	esp := p.Partitions[1]
+	at := fmt.Sprintf("%s@@%d", disk, esp.Start)
+	in := func(name string) string { return filepath.Join(scratch, name) }
+	slot := "::/slipway/" + slotNames[0]
+	kernels := []string{in("vmlinuz")}
+	if p.Boot.Initrd != "" {
+		kernels = append(kernels, in("initrd"))
+	}
+	commands := [][]string{
+		{
+			"mkfs.vfat", "--invariant", "-F", "32", "-s", strconv.Itoa(sectorsPerCluster(esp.Size)), "-n", "ESP", "-i", p.Volume,
+			"-h", strconv.FormatInt(esp.Start/512, 10), "--offset=" + strconv.FormatInt(esp.Start/512, 10), disk, strconv.FormatInt(esp.Size/1024, 10),
+		},
+		{"mmd", "-i", at, "::/EFI", "::/EFI/BOOT", "::/slipway", slot},
+		{"mcopy", "-i", at, in("BOOTX64.EFI"), "::/EFI/BOOT"},
+		{"mcopy", "-i", at, in(grubFile), in(envFile), "::/slipway"},
+		append(append([]string{"mcopy", "-i", at, in(bootFile)}, kernels...), slot),
+	}
+	var steps []step
+	for _, args := range commands {
+		steps = append(steps, step{args: args, env: mtoolsEnv(p.Made)})
+	}
+	return steps
+}
+
+// mtoolsEnv keeps the machine's time, and a person's configuration, out of the ESP.
+func mtoolsEnv(made time.Time) []string {
+	return []string{
+		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(made.Unix(), 10), "TZ=UTC0", "MTOOLS_SKIP_CHECK=1", "MTOOLSRC=/dev/null",
+	}
+}
+
+// sectorsPerCluster is as many as leave FAT32 the number of clusters that it must have.
+func sectorsPerCluster(size int64) int {
+	n := 1
+	for size/512/int64(2*n) > 66500 && n < 64 {
+		n *= 2
+	}
+	return n
+}
