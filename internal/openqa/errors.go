@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // What may be wrong with an openQA, or the way to it. None of it is a test's failure.
@@ -156,7 +157,13 @@ func retryAfter(text string, now time.Time) time.Duration {
 
 // clip makes one short line of a text.
 func clip(text string) string {
-	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "\ufffd")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\ufffd"))
+	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > 200 {
 		text = string(runes[:200]) + "…"
 	}

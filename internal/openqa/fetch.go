@@ -95,7 +95,9 @@ func (d Details) files() []string {
 	for _, m := range d.Modules {
 		for _, step := range m.Steps {
 			add(step.screenshot())
-			add(step.Text)
+			if step.TextData == "" { // else it is in the details, and openQA removes the file
+				add(step.Text)
+			}
 		}
 	}
 	return names

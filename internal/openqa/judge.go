@@ -70,6 +70,11 @@ func Judge(job Job, rules Rules) Verdict {
 	if reason := missing(job, rules); reason != "" {
 		return Verdict{Outcome: Failed, Reason: reason, Tested: true}
 	}
+	for _, m := range job.Modules {
+		if v.Outcome == Passed && !slices.Contains([]Outcome{Passed, Pending}, judgeModule(m, rules)) {
+			v.Outcome, v.Reason = Warned, fmt.Sprintf("passed, though its module %s %s", m.Name, m.Result)
+		}
+	}
 	return v
 }
 

@@ -62,12 +62,22 @@ func (r *Report) Cases() map[Outcome][]string {
 	for _, job := range r.Jobs {
 		cases[job.Verdict.Outcome] = append(cases[job.Verdict.Outcome], job.Name)
 		for _, m := range job.Modules {
-			if o := judgeModule(m, job.rules); o != Pending {
-				cases[o] = append(cases[o], job.Name+"/"+m.Name)
+			if o := job.module(m); o != Pending {
+				cases[o] = append(cases[o], job.Name+"/"+clip(m.Name))
 			}
 		}
 	}
 	return cases
+}
+
+// module is how a module counts. Where its job is no failure, openQA was told to ignore
+// the module's.
+func (r Result) module(m Module) Outcome {
+	outcome := judgeModule(m, r.rules)
+	if outcome == Failed && r.Verdict.Outcome != Failed {
+		return Warned
+	}
+	return outcome
 }
 
 // JUnit is the report in the form that Spyglass shows: a suite for each job, with a case
@@ -112,7 +122,7 @@ func (r Result) moduleCase(m Module) junit.Case {
 		}
 	}
 	c.Output = seen.String()
-	switch judgeModule(m, r.rules) {
+	switch r.module(m) {
 	case Failed:
 		c.Failure = &junit.Message{Line: m.Name + " " + m.Result, Text: r.Link + "\n" + c.Output}
 	case Pending:

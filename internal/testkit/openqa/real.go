@@ -52,7 +52,7 @@ func StartReal(t testing.TB, distribution string) *Real {
 	r.folders(distribution)
 	r.database()
 	r.runOnce("initdb", scripts+"initdb", "--init_database")
-	r.runOnce("create_admin", scripts+"create_admin", "--key", r.Key, "--secret", r.Secret, "Demo")
+	r.runOnce("create_admin", scripts+"create_admin", "tester", "--key", r.Key, "--secret", r.Secret)
 	for name, args := range map[string][]string{
 		"webui":      {scripts + "openqa", "daemon", "-m", "production", "-l", fmt.Sprintf("http://127.0.0.1:%d", port)},
 		"websockets": {scripts + "openqa-websockets", "daemon", "-m", "production"},
@@ -89,7 +89,7 @@ func (r *Real) folders(distribution string) {
 	tests := filepath.Join(dir, "openqa", "share", "tests", filepath.Base(distribution))
 	r.check(os.CopyFS(tests, os.DirFS(distribution)))
 	for name, text := range map[string]string{
-		"openqa.ini":   "[global]\ndownload_domains = localhost 127.0.0.1\naudit_enabled = 0\n[auth]\nmethod = Fake\n[logging]\nlevel = debug\n",
+		"openqa.ini":   "[global]\ndownload_domains = localhost 127.0.0.1\naudit_enabled = 0\n[auth]\nmethod = Fake\n[logging]\nlevel = info\n",
 		"database.ini": "[production]\ndsn = dbi:Pg:dbname=postgres;host=" + dir + "\n",
 		"client.conf":  "[localhost]\nkey = " + r.Key + "\nsecret = " + r.Secret + "\n",
 		"workers.ini":  "[global]\nHOST = " + r.URL + "\nWORKER_HOSTNAME = localhost\n[1]\nWORKER_CLASS = " + WorkerClass + "\n",
@@ -126,7 +126,7 @@ func (r *Real) command(args ...string) exec.Cmd {
 		Args: args, Dir: r.dir, Attr: &syscall.SysProcAttr{Credential: r.user}, Grace: 5 * time.Second,
 		Env: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "LANG=C.UTF-8", "USER=geekotest", "TMPDIR=" + os.TempDir(),
-			"OPENQA_CONFIG=" + filepath.Join(r.dir, "etc"), "OPENQA_BASEDIR=" + r.dir, "PGHOST=" + r.dir,
+			"OPENQA_CONFIG=" + filepath.Join(r.dir, "etc"), "OPENQA_BASEDIR=" + r.dir, "PGHOST=" + r.dir, "OPENQA_SCHEDULER_SCHEDULE_TICK_MS=500",
 		},
 	}
 }
