@@ -7,6 +7,7 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,9 +46,10 @@ func (p *Pattern) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// mismatch says that text does not match the pattern, or "" if it does.
+// mismatch says that text does not match the pattern, or "" if it does. The newline that
+// ends a text does not count, so that ^...$ is all of a line, and ^$ is nothing.
 func (p *Pattern) mismatch(what string, text []byte) string {
-	if p == nil || p.Match(text) {
+	if p == nil || p.Match(bytes.TrimSuffix(text, []byte("\n"))) {
 		return ""
 	}
 	return fmt.Sprintf("%s is %s, want it to match %q", what, quote(text), p)

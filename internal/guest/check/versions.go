@@ -29,7 +29,7 @@ func compareDpkg(ctx context.Context, g guest.Guest, have, operator, want string
 func compareRpm(ctx context.Context, g guest.Guest, have, operator, want string) (bool, error) {
 	h, w := splitRpm(have), splitRpm(want)
 	if w.release == "" {
-		h.release = ""
+		h.release, w.release = "0", "0" // rpm refuses to compare nothing
 	}
 	expression := fmt.Sprintf(`%%{lua:print(rpm.vercmp("%s","%s").." "..rpm.vercmp("%s","%s").." "..rpm.vercmp("%s","%s"))}`,
 		h.epoch, w.epoch, h.version, w.version, h.release, w.release)

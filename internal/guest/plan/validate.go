@@ -86,7 +86,7 @@ func (p *Plan) firmware() []string {
 	return problems
 }
 
-// unit checks a time. A number without a unit would be nanoseconds.
+// unit checks a time.
 func unit(what string, d time.Duration) []string {
 	if d >= time.Second && d <= 24*time.Hour {
 		return nil
