@@ -145,5 +145,8 @@ func parseInstalled(list string) map[string][]string {
 			installed[fields[0]] = append(installed[fields[0]], fields[1])
 		}
 	}
+	for _, versions := range installed {
+		slices.Sort(versions) // rpm lists them in any order
+	}
 	return installed
 }
