@@ -25,7 +25,7 @@ func HTML(folder string, suites []Suite) (out []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	t, err := template.New("report").Funcs(template.FuncMap{"text": harmless, "time": rounded, "class": class}).Parse(page)
+	t, err := template.New("report").Funcs(template.FuncMap{"text": harmless, "time": Seconds, "class": class}).Parse(page)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,8 @@ func class(word string) string {
 	return "dim"
 }
 
-func rounded(d time.Duration) string {
+// Seconds is a time as people read it.
+func Seconds(d time.Duration) string {
 	switch {
 	case d >= time.Minute:
 		return d.Round(time.Second).String()

@@ -1,0 +1,169 @@
+package vmcmd
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"slipway.dev/slipway/internal/evidence"
+	"slipway.dev/slipway/internal/qemu"
+	"slipway.dev/slipway/internal/scratch"
+)
+
+// source is what a guest boots from.
+type source struct {
+	name                   string // for people
+	image                  *image // nil of a kernel alone
+	kernel, initrd, append string
+	disks                  []qemu.Disk
+	close                  func() // removes what was unpacked
+}
+
+// open looks at what the flags name. A bundle is unpacked until close is called.
+func (f *machineFlags) open(ctx context.Context, say func(string)) (*source, error) {
+	s := &source{kernel: f.kernel, initrd: f.initrd, append: f.append, name: filepath.Base(f.kernel), close: func() {}}
+	if f.image == "" {
+		return s, nil
+	}
+	i, err := openImage(f.image, say)
+	if err != nil {
+		return nil, err
+	}
+	s.image, s.name = i, filepath.Base(i.File)
+	if f.bundle {
+		return s, s.unpack(ctx, i)
+	}
+	s.disks = []qemu.Disk{i.Disk}
+	return s, nil
+}
+
+func (s *source) digest() string {
+	if s.image == nil {
+		return ""
+	}
+	return s.image.Digest
+}
+
+func (s *source) subjects() []evidence.Subject { return s.image.subjects() }
+
+// unchanged says whether what was tested is still what its digest was taken of.
+func (s *source) unchanged() error {
+	if s.image == nil {
+		return nil
+	}
+	return s.image.unchanged()
+}
+
+// The files of a bundle.
+const (
+	bundleKernel   = "vmlinuz"
+	bundleInitrd   = "initrd"
+	bundleRoot     = "root.ext4"
+	bundleDescribe = "bundle.json"
+)
+
+// bundle is what a bundle says of itself.
+type bundle struct {
+	Arguments []string `json:"arguments"` // of the kernel
+}
+
+// unpack unpacks a bundle into a folder that goes with this process.
+func (s *source) unpack(ctx context.Context, i *image) (err error) {
+	folder, remove, err := scratch.Place{Parent: os.TempDir(), Prefix: "slipway-bundle-"}.MakeGuarded(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	if err := unpackBundle(ctx, i.File, folder); err != nil {
+		return fmt.Errorf("unpack the bundle %s: %w", i.File, err)
+	}
+	data, err := os.ReadFile(filepath.Join(folder, bundleDescribe))
+	if err != nil {
+		return fmt.Errorf("%s is no bundle: %w", i.File, err)
+	}
+	var b bundle
+	if err := json.Unmarshal(data, &b); err != nil {
+		return fmt.Errorf("parse %s of %s: %w", bundleDescribe, i.File, err)
+	}
+	there := func(name string) string {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			return ""
+		}
+		return filepath.Join(folder, name)
+	}
+	if s.kernel = there(bundleKernel); s.kernel == "" {
+		return fmt.Errorf("%s is no bundle: it has no %s", i.File, bundleKernel)
+	}
+	s.initrd, s.append, s.close = there(bundleInitrd), strings.Join(b.Arguments, " "), remove
+	if root := there(bundleRoot); root != "" {
+		s.disks = []qemu.Disk{{File: root, Format: "raw"}}
+	}
+	return nil
+}
+
+// unpackBundle writes the files of a bundle, and nothing else that its tar may hold.
+func unpackBundle(ctx context.Context, file, folder string) (err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for r := tar.NewReader(f); ; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch header.Name {
+		case bundleKernel, bundleInitrd, bundleRoot, bundleDescribe:
+		default:
+			continue
+		}
+		if header.Typeflag != tar.TypeReg {
+			return fmt.Errorf("%s is no file in it", header.Name)
+		}
+		if err := writeSparse(filepath.Join(folder, header.Name), r); err != nil {
+			return err
+		}
+	}
+}
+
+// writeSparse writes a file with holes where there are zeros, which is most of a root.
+func writeSparse(file string, from io.Reader) (err error) {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	block, zeros, size := make([]byte, 64<<10), make([]byte, 64<<10), int64(0)
+	for {
+		n, err := io.ReadFull(from, block)
+		if string(block[:n]) != string(zeros[:n]) {
+			if _, err := f.WriteAt(block[:n], size); err != nil {
+				return err
+			}
+		}
+		size += int64(n)
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return f.Truncate(size)
+		case err != nil:
+			return err
+		}
+	}
+}
