@@ -42,8 +42,8 @@ func (s *session) collect(ctx context.Context, m *machine, test string, attempt 
 	return append(files, s.records(ctx, m, prefix, ofFailure)...)
 }
 
-// look keeps what a guest tells of its boot. A guest that cannot tell has none of it.
-func (s *session) look(ctx context.Context, m *machine) {
+// recordBoot keeps what a guest tells of its boot. A guest that cannot tell has none of it.
+func (s *session) recordBoot(ctx context.Context, m *machine) {
 	limited, cancel := context.WithTimeout(ctx, collectLimit)
 	defer cancel()
 	limited, stop := m.until(limited)

@@ -101,7 +101,7 @@ func (s *session) all(ctx context.Context) error {
 		return err
 	}
 	if s.kept != nil {
-		s.Keep(ctx, s.keptBy, s.kept)
+		s.Keep(ctx, s.keptBy, s.kept.Machine)
 	}
 	return nil
 }

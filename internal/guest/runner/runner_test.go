@@ -368,6 +368,9 @@ func TestKeep(t *testing.T) {
 		if out, err := m.Run(t.Context(), guest.Command{Args: []string{"a"}}); err == nil && out.Code == 0 {
 			kept += test
 		}
+		if _, ok := m.(*fake); !ok {
+			t.Errorf("got a %T, want the machine that was started", m)
+		}
 	}}
 	try(t, w, c, func(_ context.Context, r *guest.Run, err error) {
 		if want := "boot:passed a:passed b:failed c:failed d:passed console:passed"; err != nil || statuses(r) != want || kept != "b" {

@@ -44,7 +44,7 @@ func (s *session) do(ctx context.Context, it item) (err error) {
 			return err
 		}
 	}
-	s.look(ctx, m)
+	s.recordBoot(ctx, m)
 	return nil
 }
 
