@@ -248,7 +248,7 @@ func (m *making) readBack() error {
 // publish lets the finished files appear. The record goes first and comes last: it is
 // never beside a disk that it is not about.
 func (m *making) publish(record *Record) error {
-	path := filepath.Join(m.folder, m.Name+recordEnding)
+	path := filepath.Join(m.folder, m.Name+RecordEnding)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 	"slipway.dev/slipway/internal/disk/gpt"
 )
 
-// recordEnding is how the record of disks ends, beside them.
-const recordEnding = ".disk.json"
+// RecordEnding is how the record of disks ends, beside them.
+const RecordEnding = ".disk.json"
 
 // Record says what disks were made of, and how. It lies beside them.
 type Record struct {
@@ -46,7 +46,7 @@ var ErrNoRecord = errors.New("no record of what it was made of lies beside it")
 // in it. Whether the disk is still what the row says is Verify's question.
 func Read(disk string) (*Record, File, error) {
 	name := filepath.Base(disk)
-	path := strings.TrimSuffix(disk, filepath.Ext(disk)) + recordEnding
+	path := strings.TrimSuffix(disk, filepath.Ext(disk)) + RecordEnding
 	record, err := readRecord(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, File{}, fmt.Errorf("%s: %w (%s)", disk, ErrNoRecord, path)

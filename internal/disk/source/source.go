@@ -161,3 +161,9 @@ func (i *Image) readConfig(ctx context.Context, config v1.Descriptor) error {
 	i.diffIDs, i.Created, i.Labels = file.RootFS.DiffIDs, file.Created.Time, file.Config.Labels
 	return nil
 }
+
+// Pinned is the image's name in its registry, by digest; ok is false if it is in none.
+func (i *Image) Pinned() (name string, ok bool) {
+	r, ok := i.origin.(registry)
+	return r.repository + "@" + i.Digest, ok
+}
