@@ -12,7 +12,8 @@ import (
 type Patience struct {
 	Wait     time.Duration // for all jobs
 	Unpicked time.Duration // for a job that could start to be picked up by a worker
-	First    time.Duration // between the first two looks; 1 s
+	Doubt    time.Duration // for a job that ended badly to be restarted by openQA; 3 s
+	First    time.Duration // between the first two looks; 300 ms
 	Longest  time.Duration // between two looks when nothing changes; 15 s
 	Every    time.Duration // between two lines that say what is waited for; 1 min
 }
@@ -48,7 +49,7 @@ type track struct {
 	Result
 	waits  time.Time         // since when it could have been picked up
 	ended  map[string]string // modules that were told of
-	doubts bool              // it ended badly, and may have been restarted since
+	doubts time.Time         // since when it has ended badly, and may be restarted
 }
 
 // errWait is the cause of a context whose time for the whole run is over.
@@ -85,7 +86,7 @@ func (p Patience) orUsual() Patience {
 	for _, d := range []struct {
 		of    *time.Duration
 		usual time.Duration
-	}{{&p.Wait, 2 * time.Hour}, {&p.Unpicked, 15 * time.Minute}, {&p.First, time.Second}, {&p.Longest, 15 * time.Second}, {&p.Every, time.Minute}} {
+	}{{&p.Wait, 2 * time.Hour}, {&p.Unpicked, 15 * time.Minute}, {&p.Doubt, 3 * time.Second}, {&p.First, 300 * time.Millisecond}, {&p.Longest, 15 * time.Second}, {&p.Every, time.Minute}} {
 		if *d.of <= 0 {
 			*d.of = d.usual
 		}
@@ -191,7 +192,7 @@ func (f *follower) see(ctx context.Context, t *track, jobs map[int64]Job) error 
 func (t *track) restart(id int64, link string) {
 	t.Restarted = append(t.Restarted, t.ID)
 	t.ID, t.Link, t.State, t.Modules = id, link, "", nil
-	t.waits, t.ended, t.doubts = time.Time{}, map[string]string{}, false
+	t.waits, t.ended, t.doubts = time.Time{}, map[string]string{}, time.Time{}
 }
 
 // tell says how modules ended that had not when it was last said.
@@ -206,12 +207,17 @@ func (f *follower) tell(t *track, job Job) {
 }
 
 // judge settles how a job ended. openQA restarts some jobs that end badly, and says so
-// a moment later than that they ended; so what is no pass is looked at twice.
+// a moment later than that they ended; so what is no pass is looked at again.
 func (f *follower) judge(ctx context.Context, t *track, job Job) error {
 	verdict := Judge(job, t.rules)
-	if verdict.Outcome == Failed && !t.doubts {
-		t.doubts = true
-		return nil
+	if verdict.Outcome == Failed {
+		if t.doubts.IsZero() {
+			t.doubts = time.Now()
+			return nil
+		}
+		if time.Since(t.doubts) < f.patience.Doubt {
+			return nil
+		}
 	}
 	if verdict.Outcome != Pending {
 		started, finished := job.Times()

@@ -203,3 +203,13 @@ func (s *Server) Put(name string, data []byte) {
 		s.t.Fatal(err)
 	}
 }
+
+// Finish ends every job with a result, whatever its script says.
+func (s *Server) Finish(result string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range s.jobs {
+		j.script = append([]Look{}, Done(result)...)
+		j.looks = len(j.script)
+	}
+}
