@@ -37,32 +37,45 @@ type caged struct {
 	args   []string
 	env    []string // nil is ours
 	output io.Writer
-	folder string   // removed at the end; may be empty
+	folder string   // to make, and to remove at the end; may be empty
 	groups []string // control groups to make and to join; the guard removes them
-	clear  []string // what the guard removes beside them, of what the program itself makes
-	undo   string   // shell text that the guard runs before it removes the folder
+	clear  []string // patterns of what it removes beside them, since the program made it
+	undo   string   // shell text that the guard runs, before it removes the folder
 }
 
 // guardText waits until its standard input ends, which is when the tester closes the cage
-// or dies, and then removes what the kernel does not: control groups as soon as the last
-// process has left them, and the folder.
+// or dies, and until the cage's first process, $1, is gone as well; then it removes what
+// the kernel does not: control groups $3 as soon as the last process has left them, and
+// again if one that was about to end made them anew; what the commands $4 undo; and the
+// folder $2.
 const guardText = `cd /
 read -r never || :
-eval "$3"
-for group in $2; do
-	tries=0
-	while [ -e "$group" ] && [ "$tries" -lt 400 ]; do
-		find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
-		tries=$((tries + 1))
-	done
+tries=0
+while [ -e "/proc/$1/root/." ] && [ "$tries" -lt 100 ]; do
+	sleep 0.02
+	tries=$((tries + 1))
 done
-if [ -n "$1" ]; then rm -rf -- "$1"; fi`
+tries=0
+quiet=0
+while [ "$quiet" -lt 3 ] && [ "$tries" -lt 600 ]; do
+	quiet=$((quiet + 1))
+	tries=$((tries + 1))
+	for group in $3; do
+		[ -e "$group" ] || continue
+		quiet=0
+		find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || :
+	done
+	sleep 0.05
+done
+eval "$4"
+if [ -n "$2" ]; then rm -rf -- "$2"; fi`
 
 // cageText starts the guard in a session of its own, where signals to us do not reach it,
 // before there is anything to remove; tells its own number; and becomes unshare.
 // $1 folder, $2 control groups, $3 all that the guard removes, $4 its undo, $5 the guard; then the program.
-const cageText = `said=$(setsid sh -c 'sh -uc "$4" guard "$1" "$2" "$3" <&3 >/dev/null 2>&1 & echo guarded' sh "$1" "$3" "$4" "$5")
+const cageText = `said=$(setsid sh -c 'sh -uc "$5" guard "$1" "$2" "$3" "$4" <&3 >/dev/null 2>&1 & echo guarded' sh "$$" "$1" "$3" "$4" "$5")
 [ "$said" = guarded ]
+if [ -n "$1" ]; then mkdir -p -m 0711 -- "$1"; fi
 groups=$2
 shift 5
 for group in $groups; do

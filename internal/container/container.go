@@ -12,6 +12,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"slipway.dev/slipway/internal/guest"
@@ -32,10 +34,11 @@ const DefaultBoot = 2 * time.Minute
 
 // Root is the root file system of a guest, as Open finds it.
 type Root struct {
-	Name   string // what it was opened as, for people
-	Digest string // sha256:HEX of it; empty for a folder, which nothing names
-	Tree   string // folder that holds it
-	Init   string // the program in it that is started, as /sbin/init
+	Name   string   // what it was opened as, for people
+	Digest string   // sha256:HEX of it; empty for a folder, which nothing names
+	Tree   string   // folder that holds it
+	Init   string   // the program in it that is started, as /sbin/init
+	LXD    []string // files of an image of LXD's, if it was opened from such
 }
 
 // Bind shows a folder of this machine in the container.
@@ -51,6 +54,11 @@ type Runtime interface {
 }
 
 func (c Config) boot() time.Duration { return cmp.Or(c.Boot, DefaultBoot) }
+
+// folder is where a container of that name keeps what it writes.
+func (c Config) folder(name string) string {
+	return filepath.Join(cmp.Or(c.Scratch, os.TempDir()), name)
+}
 
 // deadline is the verdict on a container that does not start.
 func (c Config) deadline(state string) error {

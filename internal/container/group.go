@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -62,4 +64,25 @@ func groupFolder(root fs.FS, base, at string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// everywhere are patterns of the groups of these names that a program makes in whatever
+// hierarchy, in the hierarchy's root or in our own group.
+func everywhere(own string, names ...string) []string {
+	var patterns []string
+	for line := range strings.Lines("0::/\n" + own) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		_, at, _ := strings.Cut(rest, ":")
+		for _, name := range names {
+			patterns = append(patterns, path.Join(cgroups, "*", at, name), path.Join(cgroups, at, name))
+		}
+	}
+	slices.Sort(patterns)
+	return slices.Compact(patterns)
+}
+
+// ownGroups is the text that groups and everywhere take.
+func ownGroups() (string, error) {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	return string(text), err
 }

@@ -14,7 +14,11 @@ import (
 	"slipway.dev/slipway/internal/exec"
 )
 
-const childTree = "CONTAINER_TEST_TREE"
+// What the program that is killed is told.
+const (
+	childTree    = "CONTAINER_TEST_TREE"
+	childRuntime = "CONTAINER_TEST_RUNTIME"
+)
 
 // TestMain is, for TestKilled, a program that starts a container and is killed.
 func TestMain(m *testing.M) {
@@ -26,37 +30,53 @@ func TestMain(m *testing.M) {
 }
 
 func child(tree string) {
-	fmt.Println("begins")
-	m, err := Nspawn{}.Starter(Config{Root: Root{Tree: tree, Init: "/sbin/init"}}).Start(context.Background(), io.Discard)
+	runtime, err := Named(os.Getenv(childRuntime))
+	fmt.Println("begins", err)
+	m, err := runtime.Starter(Config{Root: Root{Tree: tree, Init: "/sbin/init"}}).Start(context.Background(), io.Discard)
 	fmt.Println("started", m != nil, err)
 	time.Sleep(time.Hour)
 }
 
-// TestKilled kills a tester at a random moment of its container's start, and when the
+// TestKilled kills a tester at random moments of its container's start, and when the
 // container runs. Nothing is left of either.
 func TestKilled(t *testing.T) {
+	checkKilled(t, Nspawn{}, 600*time.Millisecond)
+}
+
+func checkKilled(t *testing.T, runtime Runtime, start time.Duration) {
+	t.Helper()
 	tree := containertest.Root(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for _, after := range []time.Duration{0, time.Duration(random.IntN(60)) * time.Millisecond, time.Duration(random.IntN(600)) * time.Millisecond, -1} {
-		ctx, kill := context.WithCancel(t.Context())
-		r, w := io.Pipe()
-		go func() {
-			lines := bufio.NewReader(r)
-			_, _ = lines.ReadString('\n')
-			if after < 0 {
-				_, _ = lines.ReadString('\n')
-			}
-			time.AfterFunc(max(0, after), kill)
-			_, _ = io.Copy(io.Discard, lines)
-		}()
-		_ = exec.Run(ctx, exec.Cmd{Path: "/proc/self/exe", Args: []string{"child"}, Env: append(os.Environ(), childTree+"="+tree), Stdout: w})
-		w.Close()
+	const started = -1
+	for _, after := range []time.Duration{0, time.Duration(random.Int64N(int64(start / 10))), time.Duration(random.Int64N(int64(start))), started} {
+		kill(t, after, childTree+"="+tree, childRuntime+"="+runtime.Name())
 		if left := waitForNothing(); len(left) > 0 {
 			t.Errorf("killed %s after it began: left %q", after, left)
 		}
 	}
+}
+
+// kill starts the program and kills it that long after it began, or when it has started
+// its container.
+func kill(t *testing.T, after time.Duration, env ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, w := io.Pipe()
+	go func() {
+		lines := bufio.NewReader(r)
+		_, _ = lines.ReadString('\n')
+		if after < 0 {
+			line, _ := lines.ReadString('\n')
+			t.Log(line)
+		}
+		time.AfterFunc(max(0, after), cancel)
+		_, _ = io.Copy(io.Discard, lines)
+	}()
+	_ = exec.Run(ctx, exec.Cmd{Path: "/proc/self/exe", Args: []string{"child"}, Env: append(os.Environ(), env...), Stdout: w})
+	_ = w.Close()
 }
 
 // waitForNothing gives the kernel and the guard time to clean.

@@ -62,11 +62,11 @@ func (Nspawn) Try(ctx context.Context) (string, error) {
 
 // nspawnCage is a cage in which a program finds the tree, to be written to, as /run/slipway/root.
 func nspawnCage(name, tree string, env []string, output io.Writer, args ...string) (caged, error) {
-	own, err := os.ReadFile("/proc/self/cgroup")
+	own, err := ownGroups()
 	if err != nil {
 		return caged{}, err
 	}
-	paths, err := groups(os.DirFS("/"), string(own), name)
+	paths, err := groups(os.DirFS("/"), own, name)
 	if err != nil {
 		return caged{}, err
 	}
@@ -294,12 +294,14 @@ func (m *nspawn) Reboot(ctx context.Context) error {
 func (m *nspawn) Screenshot(context.Context, string) error { return guest.ErrUnsupported }
 
 // Command starts the same container by hand; what it writes goes to memory as well.
-func (m *nspawn) Command() []string {
-	args := []string{"systemd-nspawn", "--directory=" + m.config.Root.Tree, "--volatile=overlay", "--boot", "--register=no", "--keep-unit"}
-	if !m.config.Network {
+func (m *nspawn) Command() []string { return nspawnCommand(m.config) }
+
+func nspawnCommand(c Config) []string {
+	args := []string{"systemd-nspawn", "--directory=" + c.Root.Tree, "--volatile=overlay", "--boot", "--register=no", "--keep-unit"}
+	if !c.Network {
 		args = append(args, "--private-network")
 	}
-	for _, b := range m.config.Binds {
+	for _, b := range c.Binds {
 		args = append(args, "--bind-ro="+escape(b.Source)+":"+escape(b.Target))
 	}
 	return args
