@@ -34,6 +34,9 @@ func (c *Client) json(ctx context.Context, request call, into any, check func() 
 	if err == nil {
 		err = check()
 	}
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%s at %s: %w", request.do, c.base.Host, context.Cause(ctx))
+	}
 	if err != nil {
 		return &Error{
 			Do: request.do, Host: c.base.Host, Err: ErrRubbish, cause: err, Said: fmt.Sprintf("%v: %q", err, c.credentials.hide(clip(string(raw)))),

@@ -14,10 +14,13 @@ import (
 
 	"slipway.dev/slipway/internal/exec"
 	"slipway.dev/slipway/internal/openqa"
-	"slipway.dev/slipway/internal/testkit/netns"
 	"slipway.dev/slipway/internal/testkit/need"
+	"slipway.dev/slipway/internal/testkit/netns"
 	testopenqa "slipway.dev/slipway/internal/testkit/openqa"
 )
+
+// example is the suite that the documentation shows.
+var example = filepath.Join("..", "..", "..", "examples", "openqa")
 
 // suiteOf is a suite of the test distribution: each job is a name and its settings.
 func suiteOf(jobs ...string) string {
@@ -37,7 +40,7 @@ func TestRealOpenQA(t *testing.T) {
 	if !netns.Alone(t) {
 		return
 	}
-	server := testopenqa.StartReal(t, filepath.Join("..", "..", "testkit", "openqa", "testdata", "slipway"))
+	server := testopenqa.StartReal(t, filepath.Join("..", "..", "testkit", "openqa", "testdata", "slipway"), filepath.Join(example, "hello-os"))
 	w := newWorld(t, server.URL, server.Key, server.Secret, server.Folder)
 
 	t.Run("passes, softfails and fails", func(t *testing.T) {
@@ -120,10 +123,11 @@ func realSkew(t *testing.T, server *testopenqa.Real) {
 	}
 }
 
-// realBoot has openQA fetch a disk by its URL, and boot it.
+// realBoot has openQA fetch a disk by its URL, and boot it by the example's suite. The disk
+// says on its console what hello-os says.
 func realBoot(t *testing.T, w *world) {
 	raw, disk := filepath.Join(t.TempDir(), "disk.raw"), filepath.Join(t.TempDir(), "disk.qcow2")
-	if err := os.WriteFile(raw, testopenqa.BootSector("slipway: the disk has booted"), 0o644); err != nil {
+	if err := os.WriteFile(raw, testopenqa.BootSector("hello-os login: "), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := exec.Run(t.Context(), exec.Cmd{Args: []string{"qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk}}); err != nil {
@@ -131,7 +135,11 @@ func realBoot(t *testing.T, w *world) {
 	}
 	bucket := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(disk))))
 	defer bucket.Close()
-	w.suite(strings.Replace(suiteOf(`{name: boot, modules: [boot], settings: {MODULES: boot, QEMURAM: "64", QEMU_NO_KVM: "1"}}`), `"null"`, "qemu", 1))
+	suite, err := os.ReadFile(filepath.Join(example, "suite.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.suite(string(suite))
 	w.disk, w.folder = disk, ""
 	code, said := w.run("--id", t.Name(), "--asset", bucket.URL+"/disk.qcow2")
 	if code != 0 {
@@ -139,7 +147,7 @@ func realBoot(t *testing.T, w *world) {
 	}
 	w.wantEvidence("passed", []string{"boot", "boot/boot"}, nil, nil)
 	serial, err := os.ReadFile(filepath.Join(w.artifacts, "openqa", "boot", "serial0.txt"))
-	if err != nil || !bytes.Contains(serial, []byte("the disk has booted")) {
+	if err != nil || !bytes.Contains(serial, []byte("hello-os login:")) {
 		t.Errorf("serial console: %q, %v", serial, err)
 	}
 	if shots, _ := filepath.Glob(filepath.Join(w.artifacts, "openqa", "boot", "boot-*.png")); len(shots) == 0 {

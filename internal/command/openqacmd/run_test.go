@@ -88,8 +88,12 @@ func TestRunFilesNothing(t *testing.T) {
 		{"broken", refuse(500, "oops"), "openQA is too busy, or broken"},
 		{"wrong key", func(w *world, _ *testopenqa.Server) { w.env[keyEnv] = "0000" }, "openQA refuses the key"},
 		{"rubbish", refuse(200, "<html>"), "the answer is none of openQA's"},
-		{"cancelled", func(_ *world, s *testopenqa.Server) { s.Script["boot"] = []testopenqa.Look{{State: "done", Result: "user_cancelled"}} }, "boot cancelled"},
-		{"not picked up", func(_ *world, s *testopenqa.Server) { s.Script["boot"] = []testopenqa.Look{{State: "scheduled", Result: "none"}} }, "no worker picked it up"},
+		{"cancelled", func(_ *world, s *testopenqa.Server) {
+			s.Script["boot"] = []testopenqa.Look{{State: "done", Result: "user_cancelled"}}
+		}, "boot cancelled"},
+		{"not picked up", func(_ *world, s *testopenqa.Server) {
+			s.Script["boot"] = []testopenqa.Look{{State: "scheduled", Result: "none"}}
+		}, "no worker picked it up"},
 		{"another disk", func(w *world, s *testopenqa.Server) {
 			s.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
 				if strings.HasSuffix(r.URL.Path, "/details") { // when it was tested, and not yet read back

@@ -38,10 +38,10 @@ const (
 // WorkerClass is what the worker's jobs must ask for, or nothing.
 const WorkerClass = "qemu_x86_64"
 
-// StartReal starts one, with the tests that distribution holds, a folder named as DISTRI
-// says. It listens on fixed ports, so the test must be alone (netns.Alone). It ends with
+// StartReal starts one, with the tests that the distributions hold, folders named as
+// DISTRI says. It listens on fixed ports, so the test must be alone (netns.Alone). It ends with
 // the test and leaves nothing.
-func StartReal(t testing.TB, distribution string) *Real {
+func StartReal(t testing.TB, distributions ...string) *Real {
 	need.Root(t)
 	for program, pkg := range map[string]string{"openqa-cli": "openqa-client", scripts + "openqa": "openqa", scripts + "worker": "openqa-worker", "isotovideo": "os-autoinst"} {
 		need.Tool(t, program, pkg)
@@ -49,7 +49,7 @@ func StartReal(t testing.TB, distribution string) *Real {
 	r := &Real{
 		t: t, URL: fmt.Sprintf("http://localhost:%d", port), Key: "1234567890ABCDEF", Secret: "FEDCBA0987654321",
 	}
-	r.folders(distribution)
+	r.folders(distributions)
 	r.database()
 	r.runOnce("initdb", scripts+"initdb", "--init_database")
 	r.runOnce("create_admin", scripts+"create_admin", "tester", "--key", r.Key, "--secret", r.Secret)
@@ -68,7 +68,7 @@ func StartReal(t testing.TB, distribution string) *Real {
 }
 
 // folders are those of openQA below one of the test, and its configuration.
-func (r *Real) folders(distribution string) {
+func (r *Real) folders(distributions []string) {
 	dir, err := os.MkdirTemp("", "openqa-")
 	r.check(err)
 	r.t.Cleanup(func() { _ = os.RemoveAll(dir) })
@@ -86,13 +86,15 @@ func (r *Real) folders(distribution string) {
 	} {
 		r.check(os.MkdirAll(folder, 0o755))
 	}
-	tests := filepath.Join(dir, "openqa", "share", "tests", filepath.Base(distribution))
-	r.check(os.CopyFS(tests, os.DirFS(distribution)))
+	for _, distribution := range distributions {
+		tests := filepath.Join(dir, "openqa", "share", "tests", filepath.Base(distribution))
+		r.check(os.CopyFS(tests, os.DirFS(distribution)))
+	}
 	for name, text := range map[string]string{
 		"openqa.ini":   "[global]\ndownload_domains = localhost 127.0.0.1\naudit_enabled = 0\n[auth]\nmethod = Fake\n[logging]\nlevel = info\n",
 		"database.ini": "[production]\ndsn = dbi:Pg:dbname=postgres;host=" + dir + "\n",
 		"client.conf":  "[localhost]\nkey = " + r.Key + "\nsecret = " + r.Secret + "\n",
-		"workers.ini":  "[global]\nHOST = " + r.URL + "\nWORKER_HOSTNAME = localhost\n[1]\nWORKER_CLASS = " + WorkerClass + "\n",
+		"workers.ini":  "[global]\nHOST = " + r.URL + "\nWORKER_HOSTNAME = localhost\n[1]\nWORKER_CLASS = " + WorkerClass + "\nQEMU_NO_KVM = 1\n", // os-autoinst takes KVM wherever its device is
 	} {
 		r.check(os.WriteFile(filepath.Join(dir, "etc", name), []byte(text), 0o644))
 	}
