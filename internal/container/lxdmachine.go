@@ -20,6 +20,9 @@ import (
 type lxdStarter struct{ config Config }
 
 func (s lxdStarter) Start(ctx context.Context, console io.Writer) (guest.Machine, error) {
+	if err := s.config.check(); err != nil {
+		return nil, err
+	}
 	m := &lxdMachine{config: s.config, name: newName(), console: console}
 	if err := m.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start container %s by LXD: %w", s.config.Root.Name, err), m.Close())

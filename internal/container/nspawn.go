@@ -118,6 +118,9 @@ func escape(path string) string {
 type nspawnStarter struct{ config Config }
 
 func (s nspawnStarter) Start(ctx context.Context, console io.Writer) (guest.Machine, error) {
+	if err := s.config.check(); err != nil {
+		return nil, err
+	}
 	m := &nspawn{config: s.config, started: make(chan struct{}, 1), flushed: make(chan struct{})}
 	err := m.start(ctx, console)
 	if err != nil {

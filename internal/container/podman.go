@@ -100,6 +100,9 @@ func podmanCage(name string, output io.Writer, args []string) (caged, error) {
 type podmanStarter struct{ config Config }
 
 func (s podmanStarter) Start(ctx context.Context, console io.Writer) (guest.Machine, error) {
+	if err := s.config.check(); err != nil {
+		return nil, err
+	}
 	m := &podman{config: s.config, name: newName(), said: &tail{to: console}}
 	if err := m.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start container %s by podman: %w", s.config.Root.Name, err), m.Close())
