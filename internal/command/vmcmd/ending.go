@@ -39,8 +39,11 @@ func (t *tests) end(ctx context.Context, broken error) error {
 	if report.Good(t.suites) {
 		return nil
 	}
-	v := report.Judge(t.suites)
-	return failedError(len(v.Failed), len(v.Failed)+len(v.Warned)+len(v.Passed), page)
+	all := 0
+	for _, s := range t.suites {
+		all += len(s.Run.Tests)
+	}
+	return fmt.Errorf("%d of %d tests failed; see %s", len(report.Judge(t.suites).Failed), all, page)
 }
 
 // text says each test in a line, and of a suite that failed how to have the same guest.

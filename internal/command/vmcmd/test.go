@@ -2,7 +2,6 @@ package vmcmd
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,9 +117,4 @@ func (f *testFlags) check() error {
 		return cli.Misuse("--ssh-port is for one machine at a time; add --jobs 1")
 	}
 	return f.evidence.Check()
-}
-
-// failedError is how many tests failed.
-func failedError(failed, all int, report string) error {
-	return fmt.Errorf("%d of %d tests failed; see %s", failed, all, report)
 }

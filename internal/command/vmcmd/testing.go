@@ -98,7 +98,7 @@ func (t *tests) one(ctx context.Context, firmware string) error {
 		Plan: t.what, Denylist: t.denied, Where: plan.Where{Firmware: firmware, Track: t.track},
 		Guest: t.of.name, Digest: t.of.digest(), Starter: machine, FirstRelease: t.firstRelease,
 		Jobs: t.jobs, Available: qemu.Available, Artifacts: filepath.Join(t.artifacts, firmware), Say: say,
-		Event: func(e runner.Event) { t.event(say, e) },
+		Event: func(e runner.Event) { tell(say, e) },
 	}
 	if t.before != nil {
 		config.Previous = upgraded(machine, t.before.Disk, t.of.image.Disk)
@@ -107,10 +107,15 @@ func (t *tests) one(ctx context.Context, firmware string) error {
 		config.Keep = t.keepRunning
 	}
 	run, err := runner.Run(ctx, config)
-	if run != nil {
+	if run != nil && (err == nil || tried(run)) {
 		err = errors.Join(err, t.add(suite, firmware, run, machine))
 	}
 	return err
+}
+
+// tried says whether a test of the run ended by itself.
+func tried(run *guest.Run) bool {
+	return slices.ContainsFunc(run.Tests, func(r guest.TestResult) bool { return r.Status != guest.Skipped })
 }
 
 // upgraded is the machine of the previous release, with the new disk beside its own.
@@ -162,8 +167,9 @@ func facts(firmware string, c qemu.Config, command []string) []guest.Fact {
 	}
 }
 
-func (t *tests) event(say func(string), e runner.Event) {
-	if r := e.Result; r != nil {
+// tell says how a test ended. Why tests did not run is said once, by what kept them from it.
+func tell(say func(string), e runner.Event) {
+	if r := e.Result; r != nil && r.Status != guest.Skipped {
 		say(fmt.Sprintf("%s %s after %s%s", r.Name, r.Status, r.Time.Round(time.Millisecond), because(r.Reason)))
 	}
 }

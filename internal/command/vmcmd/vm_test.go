@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,43 +84,30 @@ func tiny(t *testing.T, mode string, more ...string) []string {
 	return append([]string{"--kernel", c.Kernel, "--initrd", c.Initrd, "--append", c.Append, "--plan", write(t, "plan.yaml", tinyPlan)}, more...)
 }
 
-func TestPasses(t *testing.T) {
-	c := call(t.Context(), t, Test, tiny(t, tinyguest.OK)...)
-	if c.code != cli.ExitDone || !strings.Contains(c.stdout, "tiny/direct: 5 passed") {
-		t.Fatal("a good guest does not pass")
-	}
-	for _, name := range []string{report.HTMLFile, report.JUnitFile, "direct/console-boot.log"} {
-		if info, err := os.Stat(filepath.Join(c.artifacts, name)); err != nil || info.Size() == 0 {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 // Every way in which a guest fails is a failed test, and said in words.
 func TestFails(t *testing.T) {
 	tests := []struct {
 		mode, test, reason string
-		skipped            bool // the other tests did not run
 	}{
-		{tinyguest.Silent, "boot", "did not answer within 8s", true},
-		{tinyguest.Panic, "boot", "panic", true},
-		{tinyguest.RebootLoop, "boot", "rebooted", true},
-		{tinyguest.PowerOff, "boot", "powered itself off", true},
-		{tinyguest.Shell, "boot", "emergency-mode", true},
-		{tinyguest.FailedUnit, "units", "failed", false},
+		{tinyguest.Silent, "boot", "did not answer within 5s"},
+		{tinyguest.Panic, "boot", "panic"},
+		{tinyguest.RebootLoop, "boot", "rebooted"},
+		{tinyguest.PowerOff, "boot", "powered itself off"},
+		{tinyguest.Shell, "boot", "emergency-mode"},
+		{tinyguest.Flood, "boot", "did not answer within 5s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
 			args := tiny(t, tt.mode, "--boot-timeout", "20s")
-			if tt.mode == tinyguest.Silent {
-				args = append(args, "--boot-timeout", "8s")
+			if strings.HasSuffix(tt.reason, "5s") {
+				args = append(args, "--boot-timeout", "5s")
 			}
 			c := call(t.Context(), t, Test, args...)
 			got := c.status(t, tt.test)
 			if c.code != cli.ExitFailed || got.Status != guest.Failed || !strings.Contains(got.Reason, tt.reason) {
 				t.Errorf("exit code %d, %+v", c.code, got)
 			}
-			if other := c.status(t, "shell").Status; (other == guest.Skipped) != tt.skipped {
+			if other := c.status(t, "shell").Status; other != guest.Skipped {
 				t.Errorf("another test is %s", other)
 			}
 			if !strings.Contains(c.stdout, "the same guest by hand: qemu-system-x86_64 ") {
@@ -131,4 +117,121 @@ func TestFails(t *testing.T) {
 	}
 }
 
-var _ = []any{fmt.Sprint, net.Listen, time.Now}
+// What can be known before the boot is told before the boot, and is no verdict.
+func TestRefused(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)
+	denied := "deny:\n- {test: units, tracker: 'https://example.com/1', reason: slow}\n"
+	tests := []struct {
+		name string
+		args []string
+		code int
+		said string
+	}{
+		{"memory", []string{"--memory", "900Gi"}, cli.ExitFailed, "MiB left"},
+		{"port", []string{"--ssh-port", port, "--jobs", "1"}, cli.ExitFailed, port},
+		{"expiry", []string{"--denylist", write(t, "denylist.yaml", denied)}, cli.ExitMisused, "expires"},
+		{"plan", []string{"--plan", write(t, "plan.yaml", "name: x\n")}, cli.ExitMisused, "plan.yaml"},
+		{"no plan", []string{"--plan", ""}, cli.ExitMisused, "--plan is missing"},
+		{"firmware", []string{"--firmware", "coreboot"}, cli.ExitMisused, "coreboot"},
+		{"evidence", []string{"--store", t.TempDir(), "--key", "k", "--log", "https://example.com"}, cli.ExitMisused, "--kernel"},
+		{"size", []string{"--memory", "1GB"}, cli.ExitMisused, "1GB"},
+		{"no disk", []string{"--image", "/nothing.qcow2"}, cli.ExitFailed, "/nothing.qcow2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := call(t.Context(), t, Test, tiny(t, tinyguest.OK, tt.args...)...)
+			if c.code != tt.code || !strings.Contains(c.stderr, tt.said) {
+				t.Errorf("exit code %d", c.code)
+			}
+			if _, err := os.Stat(filepath.Join(c.artifacts, report.HTMLFile)); err == nil {
+				t.Error("there is a report of nothing")
+			}
+		})
+	}
+}
+
+// until is a standard error that does something when a text was said.
+type until struct {
+	bytes.Buffer
+	text string
+	do   func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	n, err := u.Buffer.Write(p)
+	if u.do != nil && strings.Contains(u.String(), u.text) {
+		u.do()
+		u.do = nil
+	}
+	return n, err
+}
+
+// interrupted calls a command and sends it what Ctrl-C does when it said a text.
+func interrupted(t *testing.T, make func(cli.Env) *cobra.Command, text string, args ...string) called {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	stderr := &until{text: text, do: func() { cancel(cli.Interrupted{Signal: os.Interrupt}) }}
+	var stdout bytes.Buffer
+	c := called{artifacts: t.TempDir()}
+	env := cli.Env{Args: args, Stdout: &stdout, Stderr: stderr, Getenv: func(name string) string { return map[string]string{"ARTIFACTS": c.artifacts}[name] }}
+	c.code = cli.Run(ctx, env, make(env))
+	c.stdout, c.stderr = stdout.String(), stderr.String()
+	t.Logf("%v: exit code %d\n%s%s", args, c.code, c.stdout, c.stderr)
+	return c
+}
+
+// nothingLeft makes a place for all temporary files and sees, when the test ended, that
+// it is empty and that no process knows of it.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	place, err := os.MkdirTemp("", "vm-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", place)
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(place); err != nil || len(left) > 0 {
+			t.Errorf("left: %v, %v", left, err)
+		}
+		commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil {
+			t.Error(err)
+		}
+		for _, file := range commands {
+			if line, err := os.ReadFile(file); err == nil && bytes.Contains(line, []byte(place)) {
+				t.Errorf("%s still runs: %s", file, line)
+			}
+		}
+		if err := os.RemoveAll(place); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// --keep leaves the machine of a failed test to a person, and what was seen is told all the same.
+func TestKeep(t *testing.T) {
+	nothingLeft(t)
+	c := interrupted(t, Test, "log in: ", tiny(t, tinyguest.FailedUnit, "--keep")...)
+	if !strings.Contains(c.stderr, "log in: ssh ") || c.code != cli.ExitFailed || c.status(t, "units").Status != guest.Failed {
+		t.Errorf("exit code %d", c.code)
+	}
+}
+
+func TestBoot(t *testing.T) {
+	nothingLeft(t)
+	args := tiny(t, tinyguest.OK)
+	log := filepath.Join(t.TempDir(), "console.log")
+	c := interrupted(t, Boot, "Ctrl-C ends it", append(args[:len(args)-2], "--memory", "256Mi", "--console", log)...)
+	if c.code != cli.ExitDone || !strings.Contains(c.stdout, "log in: ssh ") {
+		t.Errorf("exit code %d", c.code)
+	}
+	if data, err := os.ReadFile(log); err != nil || !bytes.Contains(data, []byte("tinyguest")) {
+		t.Errorf("the console's log is %q, %v", data, err)
+	}
+}
