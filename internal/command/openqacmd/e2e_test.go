@@ -43,23 +43,7 @@ func TestRealOpenQA(t *testing.T) {
 	server := testopenqa.StartReal(t, filepath.Join("..", "..", "testkit", "openqa", "testdata", "slipway"), filepath.Join(example, "hello-os"))
 	w := newWorld(t, server.URL, server.Key, server.Secret, server.Folder)
 
-	t.Run("passes, softfails and fails", func(t *testing.T) {
-		w.suite(suiteOf(
-			"{name: good, modules: [pass]}",
-			"{name: soft, allow-softfailed: true, settings: {MODULES: soft}}",
-			"{name: bad, settings: {MODULES: \"pass,fail\"}}",
-		))
-		code, said := w.run("--id", t.Name())
-		if code != 1 || !strings.Contains(said, "openQA's tests failed: bad failed") {
-			t.Fatalf("got %d and %s", code, said)
-		}
-		w.wantEvidence("failed", []string{"good", "good/pass", "bad/pass"}, []string{"soft", "soft/soft"}, []string{"bad", "bad/fail"})
-		for _, file := range []string{"openqa/bad/autoinst-log.txt", "openqa/good/vars.json", "openqa/bad/job.json", "junit_openqa.xml", "openqa.json"} {
-			if info, err := os.Stat(filepath.Join(w.artifacts, file)); err != nil || info.Size() == 0 {
-				t.Errorf("artifact %s: %v", file, err)
-			}
-		}
-	})
+	t.Run("passes, softfails and fails", func(t *testing.T) { realResults(t, w) })
 	t.Run("the same run again submits nothing", func(t *testing.T) {
 		w.suite(suiteOf("{name: good}"))
 		_, first := w.run("--id", t.Name())
@@ -84,17 +68,37 @@ func TestRealOpenQA(t *testing.T) {
 		}
 		w.wantState(link(said), "cancelled")
 	})
-	t.Run("wrong key and secret", func(t *testing.T) {
-		for variable, want := range map[string]string{keyEnv: "openQA refuses the key", secretEnv: "its secret is another"} {
-			wrong := *w
-			wrong.env = map[string]string{keyEnv: server.Key, secretEnv: server.Secret, variable: "0123456789ABCDEF"}
-			if code, said := wrong.run("--id", t.Name()); code != 1 || !strings.Contains(said, want) || strings.Contains(said, "0123456789ABCDEF") {
-				t.Errorf("%s: got %d and %s", variable, code, said)
-			}
-		}
-	})
+	t.Run("wrong key and secret", func(t *testing.T) { realKeys(t, w, server) })
 	t.Run("a clock that is behind", func(t *testing.T) { realSkew(t, server) })
 	t.Run("a disk that openQA fetches boots in QEMU", func(t *testing.T) { realBoot(t, w) })
+}
+
+func realResults(t *testing.T, w *world) {
+	w.suite(suiteOf(
+		"{name: good, modules: [pass]}",
+		"{name: soft, allow-softfailed: true, settings: {MODULES: soft}}",
+		"{name: bad, settings: {MODULES: \"pass,fail\"}}",
+	))
+	code, said := w.run("--id", t.Name())
+	if code != 1 || !strings.Contains(said, "openQA's tests failed: bad failed") {
+		t.Fatalf("got %d and %s", code, said)
+	}
+	w.wantEvidence("failed", []string{"good", "good/pass", "bad/pass"}, []string{"soft", "soft/soft"}, []string{"bad", "bad/fail"})
+	for _, file := range []string{"openqa/bad/autoinst-log.txt", "openqa/good/vars.json", "openqa/bad/job.json", "junit_openqa.xml", "openqa.json"} {
+		if info, err := os.Stat(filepath.Join(w.artifacts, file)); err != nil || info.Size() == 0 {
+			t.Errorf("artifact %s: %v", file, err)
+		}
+	}
+}
+
+func realKeys(t *testing.T, w *world, server *testopenqa.Real) {
+	for variable, want := range map[string]string{keyEnv: "openQA refuses the key", secretEnv: "its secret is another"} {
+		wrong := *w
+		wrong.env = map[string]string{keyEnv: server.Key, secretEnv: server.Secret, variable: "0123456789ABCDEF"}
+		if code, said := wrong.run("--id", t.Name()); code != 1 || !strings.Contains(said, want) || strings.Contains(said, "0123456789ABCDEF") {
+			t.Errorf("%s: got %d and %s", variable, code, said)
+		}
+	}
 }
 
 func realAbort(t *testing.T, w *world) {

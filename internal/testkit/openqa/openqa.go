@@ -187,7 +187,10 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 
 // file is a log or a screenshot; it holds its name and its job's.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.PathValue("name"), "missing") {
+	s.mu.Lock()
+	known := s.find(r) != nil
+	s.mu.Unlock()
+	if !known || strings.HasPrefix(r.PathValue("name"), "missing") {
 		http.NotFound(w, r)
 		return
 	}

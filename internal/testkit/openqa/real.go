@@ -149,8 +149,11 @@ func (r *Real) serve(name string, args ...string) {
 	r.check(err)
 	c := r.command(args...)
 	c.Stdout, c.Stderr = log, log
-	done := make(chan error, 1)
-	go func() { done <- exec.Run(ctx, c) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = exec.Run(ctx, c) // it is ended by a signal; what it said is in its log
+	}()
 	r.t.Cleanup(func() {
 		cancel()
 		<-done
