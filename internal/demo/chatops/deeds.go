@@ -137,7 +137,7 @@ func freeze(reason, group string) act {
 // checksOut checks the configuration repository out, for people and their commands.
 func checksOut() act {
 	return func(ctx context.Context, s *stage) error {
-		_, err := git.Run(ctx, git.Command{Args: []string{"clone", "--quiet", s.world.Config.GitDir, s.folder.in("configuration")}})
+		_, err := git.Run(ctx, git.Command{Args: []string{"clone", "--quiet", s.world.Config.GitDir, s.folder.In("configuration")}})
 		return err
 	}
 }
@@ -146,7 +146,7 @@ func checksOut() act {
 // that it says all of the words.
 func slipway(command string, words ...string) act {
 	return func(ctx context.Context, s *stage) error {
-		args, err := s.expandAll(append(strings.Fields(command), "--config", s.folder.name+"/configuration/config/channels.yaml", "--store", s.folder.name+"/store"))
+		args, err := s.expandAll(append(strings.Fields(command), "--config", s.folder.Name+"/configuration/config/channels.yaml", "--store", s.folder.Name+"/store"))
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func slipway(command string, words ...string) act {
 			}
 			s.checks++
 		}
-		return errors.Join(context.Cause(ctx), s.folder.note(command+"\n"))
+		return errors.Join(context.Cause(ctx), s.folder.Note(command+"\n"))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/demo/play"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 // fails leaves what it made to be looked at.
 func demo(ctx context.Context, env cli.Env, out string, story []scene) error {
 	began := time.Now()
-	f, err := newFolder(out)
+	f, err := play.NewFolder(out, about)
 	if err != nil {
 		return err
 	}
@@ -42,11 +43,26 @@ func demo(ctx context.Context, env cli.Env, out string, story []scene) error {
 	err = s.playIn(ctx, story)
 	switch {
 	case ctx.Err() != nil:
-		return errors.Join(err, f.remove())
+		return errors.Join(err, f.Remove())
 	case err != nil:
-		return fmt.Errorf("%w\nwhat the demo left is in %s; plugin.log there has what the plugin did", err, f.path)
+		return fmt.Errorf("%w\nwhat the demo left is in %s; plugin.log there has what the plugin did", err, f.Path)
 	}
 	fmt.Fprintf(env.Stdout, "\n%d checks, all as they should be, in %.0f s. Look around in %s.\n"+
-		"After `make build` the last commands can be typed again; README there has them.\n", s.checks, time.Since(began).Seconds(), f.path)
+		"After `make build` the last commands can be typed again; README there has them.\n", s.checks, time.Since(began).Seconds(), f.Path)
 	return nil
 }
+
+// about is what the README of the demo's folder begins with.
+const about = `What the demonstration of promoting by comments left; the next one removes it.
+
+configuration/  the configuration repository as it was in the end: channels, keys, OWNERS
+store/          decisions/ (what people said, signed), plans/, ledger/, evidence/, chatops/ (what the plugin has to do)
+disks/          the disks, and what channels point to
+logs/           what each promoter's ProwJob printed
+git/            the repositories of the fake GitHub
+plugin.log      what the plugin did
+ci.key, chatops.key, hmac   made for this demonstration alone
+
+To look around, after make build, in the folder where the demonstration was started:
+
+`

@@ -12,6 +12,7 @@ import (
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command/promotecmd"
+	"slipway.dev/slipway/internal/demo/play"
 )
 
 func newEnv() (cli.Env, *bytes.Buffer) {
@@ -32,7 +33,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("it ended with:\n%s", said)
 		}
 	}
-	readme, err := os.ReadFile(filepath.Join(out, readme))
+	readme, err := os.ReadFile(filepath.Join(out, play.Readme))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestWhatDoesNotComeAbout(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f, err := newFolder(t.TempDir())
+			f, err := play.NewFolder(t.TempDir(), about)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,25 +132,10 @@ func TestWhatStays(t *testing.T) {
 	}
 }
 
-// A folder that no demo made is not removed.
-func TestNewFolderKeepsWhatIsNotItsOwn(t *testing.T) {
-	path := t.TempDir()
-	mine := filepath.Join(path, readme)
-	if err := os.WriteFile(mine, []byte("My own.\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := newFolder(path); err == nil || !strings.Contains(err.Error(), "--output") {
-		t.Errorf("got %v, want that another folder is to be named", err)
-	}
-	if _, err := os.Stat(mine); err != nil {
-		t.Error(err)
-	}
-}
-
 // What is shown can be typed.
 func TestTyped(t *testing.T) {
 	env, said := newEnv()
-	s := newStage(env, folder{})
+	s := newStage(env, play.Folder{})
 	s.typed([]string{"promoter", "--why", "it isn't $right", "--to=sha256:0", "a/b@c", ""})
 	if got, want := said.String(), "$ promoter --why 'it isn'\\''t $right' --to=sha256:0 a/b@c ''\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)

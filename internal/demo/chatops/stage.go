@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/demo/play"
 	"slipway.dev/slipway/internal/testkit/chatops"
 )
 
 // stage is what the story is played on.
 type stage struct {
 	env    cli.Env
-	folder folder
+	folder play.Folder
 	world  *chatops.World
 	issue  int               // where people talk now
 	vars   map[string]string // what $NAME stands for
@@ -31,7 +32,7 @@ type stage struct {
 	wrong []string // requests that GitHub would not have understood
 }
 
-func newStage(env cli.Env, f folder) *stage {
+func newStage(env cli.Env, f play.Folder) *stage {
 	return &stage{env: env, folder: f, vars: map[string]string{}, jobs: map[string]bool{}}
 }
 
@@ -49,13 +50,13 @@ type act func(ctx context.Context, s *stage) error
 const actDeadline = time.Minute
 
 func (s *stage) playIn(ctx context.Context, story []scene) (err error) {
-	log, err := os.Create(s.folder.in("plugin.log"))
+	log, err := os.Create(s.folder.In("plugin.log"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	s.log = log
-	if s.world, err = chatops.Start(ctx, chatops.Options{Dir: s.folder.path, Log: s.note, Error: s.complain}); err != nil {
+	if s.world, err = chatops.Start(ctx, chatops.Options{Dir: s.folder.Path, Log: s.note, Error: s.complain}); err != nil {
 		return err
 	}
 	defer s.world.Close()

@@ -2,6 +2,9 @@ package play
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"slipway.dev/slipway/internal/cli"
@@ -31,5 +34,20 @@ func TestShown(t *testing.T) {
 	}
 	if got, want := b.end(), "one\ntwo\nthree"; got != want || out.String() != "  one\n  two\n  three\n" {
 		t.Errorf("got %q, shown %q", got, out.String())
+	}
+}
+
+// A folder that no demo made is not removed.
+func TestNewFolderKeepsWhatIsNotItsOwn(t *testing.T) {
+	path := t.TempDir()
+	mine := filepath.Join(path, Readme)
+	if err := os.WriteFile(mine, []byte("My own.\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewFolder(path, "What a demo left.\n"); err == nil || !strings.Contains(err.Error(), "--output") {
+		t.Errorf("got %v, want that another folder is to be named", err)
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Error(err)
 	}
 }

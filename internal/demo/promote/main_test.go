@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,36 +35,6 @@ func TestDemo(t *testing.T) {
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
-}
-
-// The door asks for a password, and lets only the janitor delete.
-func TestDoor(t *testing.T) {
-	inside := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
-	d := door{map[string]string{"ci": "right", janitor: "other"}, inside}
-	tests := []struct {
-		user, password, method string
-		want                   int
-	}{
-		{"", "", http.MethodGet, http.StatusUnauthorized},
-		{"ci", "wrong", http.MethodGet, http.StatusUnauthorized},
-		{"ci", "other", http.MethodGet, http.StatusUnauthorized},
-		{"nobody", "", http.MethodGet, http.StatusUnauthorized},
-		{"ci", "right", http.MethodGet, http.StatusAccepted},
-		{"ci", "right", http.MethodPut, http.StatusAccepted},
-		{"ci", "right", http.MethodDelete, http.StatusForbidden},
-		{janitor, "other", http.MethodDelete, http.StatusAccepted},
-	}
-	for _, tt := range tests {
-		request := httptest.NewRequest(tt.method, "/v2/", nil)
-		if tt.user != "" {
-			request.SetBasicAuth(tt.user, tt.password)
-		}
-		answer := httptest.NewRecorder()
-		d.ServeHTTP(answer, request)
-		if answer.Code != tt.want {
-			t.Errorf("%s with %s:%s: %d, want %d", tt.method, tt.user, tt.password, answer.Code, tt.want)
-		}
-	}
 }
 
 // A folder that no demo made is not removed.

@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"slipway.dev/slipway/internal/demo/play"
+	"slipway.dev/slipway/internal/demo/registry"
 	"slipway.dev/slipway/internal/progress"
 	"slipway.dev/slipway/internal/testkit/tools"
 )
@@ -44,29 +42,16 @@ func install(ctx context.Context, s *stage, names ...string) (err error) {
 
 // open starts the registry and logs its users in. What it returns stops the registry.
 func open(ctx context.Context, s *stage) (stop func() error, err error) {
-	users := map[string]string{"ci": rand.Text(), janitor: rand.Text()}
-	host, stop, err := startRegistry(ctx, "registry", users)
+	users := map[string]string{"ci": rand.Text(), registry.Janitor: rand.Text()}
+	host, stop, err := registry.Start(ctx, "registry", users)
 	if err != nil {
 		return nil, err
 	}
 	s.Vars["host"], s.Vars["repository"] = host, host+"/hello-os"
 	for user, password := range users {
-		if err := login(user, password, host); err != nil {
+		if err := registry.Login(loginOf(user), user, password, host); err != nil {
 			return nil, errors.Join(err, stop())
 		}
 	}
 	return stop, nil
-}
-
-// login writes what `podman login` would.
-func login(user, password, host string) error {
-	type auth struct {
-		Auth string `json:"auth"`
-	}
-	encoded := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-	data, err := json.Marshal(map[string]any{"auths": map[string]auth{host: {encoded}}})
-	if err != nil {
-		return err
-	}
-	return write(filepath.Join(loginOf(user), "config.json"), string(data))
 }

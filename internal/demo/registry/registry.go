@@ -1,7 +1,13 @@
-package main
+// Package registry runs Debian's docker-registry for a demonstration.
+//
+// It listens at a socket alone; a door in front of it on loopback lets in users who know
+// their password, so that what is shown logs in as anybody would.
+package registry
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -29,11 +35,12 @@ http: {net: unix, addr: %q}
 
 const startDeadline = 30 * time.Second
 
-// startRegistry runs Debian's docker-registry in a folder, and a door in front of it
+// Start runs Debian's docker-registry in a folder, and a door in front of it
 // on loopback. It is gone when stop returns, and when this process is.
-func startRegistry(ctx context.Context, folder string, users map[string]string) (host string, stop func() error, err error) {
+func Start(ctx context.Context, folder string, users map[string]string) (host string, stop func() error, err error) {
 	socket, file := filepath.Join(folder, "socket"), filepath.Join(folder, "config.yml")
-	if err := write(file, fmt.Sprintf(registryConfig, filepath.Join(folder, "data"), socket)); err != nil {
+	text := fmt.Sprintf(registryConfig, filepath.Join(folder, "data"), socket)
+	if err := errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		return "", nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -104,8 +111,8 @@ func answering(transport http.RoundTripper, ended chan error) error {
 	}
 }
 
-// janitor is the only user who may delete.
-const janitor = "janitor"
+// Janitor is the only user who may delete.
+const Janitor = "janitor"
 
 // door lets users in who know their password, and lets only the janitor delete.
 // docker-registry alone would let everybody delete who may push.
@@ -121,7 +128,7 @@ func (d door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known || password != want:
 		w.Header().Set("WWW-Authenticate", `Basic realm="demo"`)
 		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "log in first")
-	case r.Method == http.MethodDelete && user != janitor:
+	case r.Method == http.MethodDelete && user != Janitor:
 		refuse(w, http.StatusForbidden, "DENIED", user+" may not delete")
 	default:
 		d.inside.ServeHTTP(w, r)
@@ -133,4 +140,17 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
+}
+
+// Login writes what `podman login` would into a folder, for one user.
+func Login(folder, user, password, host string) error {
+	type auth struct {
+		Auth string `json:"auth"`
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	data, err := json.Marshal(map[string]any{"auths": map[string]auth{host: {encoded}}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, "config.json"), data, 0o600))
 }
