@@ -3,6 +3,7 @@ package container
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -13,8 +14,10 @@ import (
 // prefix is how all begins that containers leave their names in: control groups, folders.
 const prefix = "slipway-container-"
 
-// newName is a name that no other container has.
-func newName() string { return prefix + strings.ToLower(rand.Text()[:12]) }
+// newName is a name that no other container has; it tells whose the container is.
+func newName() string {
+	return fmt.Sprintf("%s%d-%s", prefix, os.Getpid(), strings.ToLower(rand.Text()[:8]))
+}
 
 const cgroups = "/sys/fs/cgroup"
 

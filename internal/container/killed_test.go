@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func child(tree string) {
 	runtime, err := Named(os.Getenv(childRuntime))
-	fmt.Println("begins", err)
+	fmt.Println(os.Getpid(), err)
 	m, err := runtime.Starter(Config{Root: Root{Tree: tree, Init: "/sbin/init"}}).Start(context.Background(), io.Discard)
 	fmt.Println("started", m != nil, err)
 	time.Sleep(time.Hour)
@@ -51,23 +53,27 @@ func checkKilled(t *testing.T, runtime Runtime, start time.Duration) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	const started = -1
 	for _, after := range []time.Duration{0, time.Duration(random.Int64N(int64(start / 10))), time.Duration(random.Int64N(int64(start))), started} {
-		kill(t, after, childTree+"="+tree, childRuntime+"="+runtime.Name())
-		if left := waitForNothing(); len(left) > 0 {
+		pid := kill(t, after, childTree+"="+tree, childRuntime+"="+runtime.Name())
+		if left := waitForNothing(pid); len(left) > 0 {
 			t.Errorf("killed %s after it began: left %q", after, left)
 		}
 	}
 }
 
 // kill starts the program and kills it that long after it began, or when it has started
-// its container.
-func kill(t *testing.T, after time.Duration, env ...string) {
+// its container. It returns the program's number.
+func kill(t *testing.T, after time.Duration, env ...string) int {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r, w := io.Pipe()
+	pid := make(chan int, 1)
 	go func() {
 		lines := bufio.NewReader(r)
-		_, _ = lines.ReadString('\n')
+		line, _ := lines.ReadString('\n')
+		number, _, _ := strings.Cut(line, " ")
+		n, _ := strconv.Atoi(number)
+		pid <- n
 		if after < 0 {
 			line, _ := lines.ReadString('\n')
 			t.Log(line)
@@ -77,12 +83,17 @@ func kill(t *testing.T, after time.Duration, env ...string) {
 	}()
 	_ = exec.Run(ctx, exec.Cmd{Path: "/proc/self/exe", Args: []string{"child"}, Env: append(os.Environ(), env...), Stdout: w})
 	_ = w.Close()
+	n := <-pid
+	if n == 0 {
+		t.Fatal("the program did not begin")
+	}
+	return n
 }
 
 // waitForNothing gives the kernel and the guard time to clean.
-func waitForNothing() []string {
+func waitForNothing(pid int) []string {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if left := leftovers(); len(left) == 0 || time.Now().After(deadline) {
+		if left := leftovers(pid); len(left) == 0 || time.Now().After(deadline) {
 			return left
 		}
 	}

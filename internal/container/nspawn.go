@@ -154,7 +154,8 @@ func (m *nspawn) start(ctx context.Context, console io.Writer) error {
 		return fmt.Errorf("listen to systemd-nspawn: %w", err)
 	}
 	m.said = &tail{to: console}
-	env := append(os.Environ(), "NOTIFY_SOCKET="+socket)
+	// A guest on version 1 of control groups complains of hierarchies that it cannot make.
+	env := append(os.Environ(), "NOTIFY_SOCKET="+socket, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
 	c, err := nspawnCage(name, m.config.Root.Tree, env, m.said, nspawnArgs(m.config, name)...)
 	if err != nil {
 		return err

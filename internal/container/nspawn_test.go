@@ -68,14 +68,15 @@ func run(t *testing.T, m guest.Machine, args ...string) string {
 
 func checkNothingLeft(t *testing.T) {
 	t.Helper()
-	if left := leftovers(); len(left) > 0 {
+	if left := leftovers(os.Getpid()); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}
 }
 
-// leftovers are the control groups, processes and mounts of containers.
-func leftovers() []string {
+// leftovers are the control groups, processes and mounts of a process's containers.
+func leftovers(pid int) []string {
 	var left []string
+	prefix := fmt.Sprintf("%s%d-", prefix, pid)
 	_ = filepath.WalkDir(cgroups, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.Contains(filepath.Base(path), prefix) {
 			left = append(left, path)
@@ -84,7 +85,7 @@ func leftovers() []string {
 	})
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
-		if text, err := os.ReadFile(file); err == nil && bytes.Contains(text, []byte(prefix)) && !strings.Contains(file, fmt.Sprint(os.Getpid())) {
+		if text, err := os.ReadFile(file); err == nil && bytes.Contains(text, []byte(prefix)) {
 			left = append(left, strings.ReplaceAll(string(text), "\x00", " "))
 		}
 	}
