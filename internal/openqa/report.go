@@ -17,6 +17,8 @@ type Report struct {
 	Outcome Outcome   `json:"outcome"`
 	Jobs    []Result  `json:"jobs"`
 	Ended   time.Time `json:"ended"` // of the last job, by openQA's clock
+	// Unproven is why all this is said of another disk, or may be.
+	Unproven string `json:"unproven,omitempty"`
 }
 
 // conclude fills in what follows from the jobs.
@@ -34,6 +36,9 @@ func (r *Report) conclude() {
 // Evidence says whether the report says anything of the disk: it passed, or a test that
 // ran failed. Where jobs were only cancelled or never picked up, it does not.
 func (r *Report) Evidence() bool {
+	if r.Unproven != "" {
+		return false
+	}
 	if r.Outcome != Failed {
 		return true
 	}
@@ -91,6 +96,10 @@ func (r *Report) JUnit() []junit.Suite {
 			suite.Cases = append(suite.Cases, job.moduleCase(m))
 		}
 		suites = append(suites, suite)
+	}
+	if r.Unproven != "" {
+		c := junit.Case{Name: "the disk is the one that was tested", Class: "openqa", Failure: &junit.Message{Line: r.Unproven}}
+		suites = append(suites, junit.Suite{Name: "openqa disk", Cases: []junit.Case{c}})
 	}
 	return suites
 }

@@ -46,7 +46,11 @@ func (c *Client) Run(ctx context.Context, o Order) (*Report, error) {
 	if !report.Evidence() {
 		return report, nil
 	}
-	return report, c.VerifyDisk(ctx, o.Plan.Disk)
+	if err := c.VerifyDisk(ctx, o.Plan.Disk); err != nil {
+		report.Outcome, report.Unproven = Failed, err.Error()
+		return report, err
+	}
+	return report, nil
 }
 
 // has asks whether openQA serves the disk, before anything is run on it.

@@ -353,6 +353,9 @@ func TestDisk(t *testing.T) {
 			if tt.want == "" && (err != nil || report.Outcome != openqa.Passed) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %+v, %v; want %q", report, err, tt.want)
 			}
+			if report != nil && err != nil && (report.Outcome != openqa.Failed || report.Evidence() || junit.Suite.Failed(report.JUnit()[1]) != 1) {
+				t.Errorf("the report says %+v", report)
+			}
 			if left, _ := filepath.Glob(filepath.Join(s.Folder, ".slipway-*")); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
 			}
