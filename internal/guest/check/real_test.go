@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 	"gopkg.in/yaml.v3"
 
 	"slipway.dev/slipway/internal/exec"
@@ -187,6 +188,17 @@ func TestSockets(t *testing.T) {
 	listener.(*net.UnixListener).SetUnlinkOnClose(false)
 	listener.Close()
 	wants(t, &Sockets{stream}, g, "nobody listens at "+stream)
+	// A socket that has the name, and does not listen.
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	deaf := filepath.Join(folder, "deaf")
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: deaf}); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, &Sockets{deaf}, g, "nobody listens at "+deaf)
 }
 
 // serve answers each connection, on a port of its own.
@@ -229,12 +241,11 @@ func TestPort(t *testing.T) {
 		}
 	})
 	slams := serve(t, func(net.Conn) {})
-	closed := serve(t, nil)
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 0))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed = listener.Addr().(*net.TCPAddr).Port
+	closed := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 	refused := fmt.Sprintf("dial tcp 127.0.0.1:%d: connect: connection refused", closed)
 	for _, test := range []struct {

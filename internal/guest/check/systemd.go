@@ -1,9 +1,11 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,28 +50,26 @@ const again = 300 * time.Millisecond
 // degraded, maintenance or whatever else its systemd says.
 func Settle(ctx context.Context, g guest.Guest) (string, error) {
 	args := []string{"systemctl", "is-system-running", "--wait"}
+	last := ""
 	for {
 		out, err := g.Run(ctx, guest.Command{Args: args})
-		if err != nil {
+		switch state := strings.TrimSpace(string(out.Stdout)); {
+		case err != nil && last != "" && ctx.Err() != nil:
+			return "", fmt.Errorf("the system is still %s: %w", last, context.Cause(ctx))
+		case err != nil:
 			return "", unanswered(args, err)
-		}
-		switch state := strings.TrimSpace(string(out.Stdout)); state {
-		case "initializing", "starting", "offline", "":
-			if err := pause(ctx); err != nil {
-				return "", fmt.Errorf("the system is still %s: %w%s", orNothing(state), err, said(out.Stderr))
-			}
-		default:
+		case !slices.Contains(notYet, state):
 			return state, nil
+		default:
+			last = cmp.Or(state, "without a state") + said(out.Stderr)
 		}
+		pause(ctx)
 	}
 }
 
-func orNothing(state string) string {
-	if state == "" {
-		return "without a state"
-	}
-	return state
-}
+// notYet are the states of a system that has not started. It has none, or is taken for
+// offline, until its systemd can be reached.
+var notYet = []string{"initializing", "starting", "offline", ""}
 
 func said(stderr []byte) string {
 	if len(stderr) == 0 {
@@ -78,13 +78,11 @@ func said(stderr []byte) string {
 	return " (systemctl said " + quote(stderr) + ")"
 }
 
-// pause waits a moment, or says why ctx ended before.
-func pause(ctx context.Context) error {
+// pause waits a moment, or until ctx ends: then the guest no longer answers.
+func pause(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-time.After(again):
-		return nil
 	}
 }
 
@@ -162,19 +160,22 @@ func (s Services) Validate() error { return eachPlain("service", s) }
 // Check is part of Check. A unit that is just starting is waited for.
 func (s Services) Check(ctx context.Context, g guest.Guest) []string {
 	args := append([]string{"systemctl", "is-active"}, s...)
+	var last []string
 	for {
 		out, err := g.Run(ctx, guest.Command{Args: args})
 		if err != nil {
-			return []string{unanswered(args, err).Error()}
+			return append(last, unanswered(args, err).Error())
 		}
 		states := strings.Fields(string(out.Stdout))
 		if len(states) != len(s) {
 			return []string{fmt.Sprintf("systemctl gave %d states for %d units: %s%s", len(states), len(s), quote(out.Stdout), said(out.Stderr))}
 		}
 		problems, starting := s.compare(states)
-		if !starting || pause(ctx) != nil {
+		if !starting {
 			return problems
 		}
+		last = problems
+		pause(ctx)
 	}
 }
 

@@ -28,6 +28,7 @@ type world struct {
 	forgets     bool                                               // files do not survive a reboot
 	stays       bool                                               // a reboot does nothing
 	breaksClose bool
+	inside      func() // is called in the bubble, before all else
 
 	mu      sync.Mutex
 	runs    map[string]int
@@ -106,6 +107,9 @@ func (m *fake) do(ctx context.Context, word string) (guest.Output, error) {
 		return guest.Output{}, nil
 	case "fail":
 		return guest.Output{Code: 1, Stderr: []byte("no such luck")}, nil
+	case "late": // it does not notice that nobody waits any more
+		<-ctx.Done()
+		return guest.Output{}, nil
 	case "die":
 		fmt.Fprintln(m.console, "[   12.3] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100")
 		fallthrough
@@ -224,6 +228,9 @@ func try(t *testing.T, w *world, c Config, look func(ctx context.Context, r *gue
 	w.runs = map[string]int{}
 	synctest.Test(t, func(t *testing.T) {
 		c.Starter = w
+		if w.inside != nil {
+			w.inside()
+		}
 		r, err := Run(t.Context(), c)
 		if open := w.open(); len(open) > 0 && !w.breaksClose {
 			t.Errorf("%d machines are still open", len(open))

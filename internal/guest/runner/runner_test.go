@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,6 +40,7 @@ func TestVerdicts(t *testing.T) {
 		{"denied elsewhere", []string{"fail"}, "{test: a, firmware: uefi, " + until + "2026-12-31}", guest.Failed, `a ended with code 1, want 0; it said "" and "no such luck"`},
 		{"denied here", []string{"fail"}, "{test: a, firmware: bios, " + until + "2026-12-31}", guest.Denied, "the driver is broken (https://example.com/1, until 2026-12-31)"},
 		{"hangs", []string{"hang"}, "", guest.Failed, "run a in the guest: wait for the guest: the test took longer than 1m0s"},
+		{"is late", []string{"late"}, "", guest.Failed, "the test took longer than 1m0s"},
 		{"has no program", nil, "", guest.Failed, "the guest has no a: find a: the guest has no such program"},
 		{"dies once", []string{"die", "ok"}, "", guest.Flaky,
 			"passed on a fresh machine; before: run a in the guest: wait for the guest: the guest died: kernel-panic: [   12.3] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100"},
@@ -109,24 +111,25 @@ func TestAsManyAtATimeAsFit(t *testing.T) {
 			for _, name := range names {
 				w.script[name] = []string{"ok"}
 			}
-			// No test goes on until as many machines run as are to run.
-			all := make(chan struct{})
-			w.gate = func(w *world, m *fake) {
-				if m.id == 0 {
-					return // the boot
-				}
-				w.mu.Lock()
-				if len(w.open()) == test.most && !isClosed(all) {
+			// No test goes on until nothing moves any more: as many machines run as ever will.
+			var all chan struct{}
+			w.inside = func() {
+				all = make(chan struct{})
+				go func() {
+					synctest.Wait()
 					close(all)
+				}()
+			}
+			w.gate = func(_ *world, m *fake) {
+				if m.id > 0 { // which is the boot
+					<-all
 				}
-				w.mu.Unlock()
-				<-all
 			}
 			c := Config{Plan: parse(t, runs(names...)...), Jobs: test.jobs, Available: func() (int64, error) { return test.available, nil }}
 			if test.keep {
 				c.Keep = func(context.Context, string, guest.Machine) {}
 			}
-			try2(t, w, c, func(r *guest.Run, err error) {
+			try(t, w, c, func(_ context.Context, r *guest.Run, err error) {
 				if err != nil || !r.Good() {
 					t.Fatalf("got %v, %s", err, statuses(r))
 				}
@@ -135,29 +138,6 @@ func TestAsManyAtATimeAsFit(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func isClosed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// try2 is try without a bubble: its channels come from outside.
-func try2(t *testing.T, w *world, c Config, look func(r *guest.Run, err error)) {
-	t.Helper()
-	w.runs = map[string]int{}
-	c.Starter = w
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	r, err := Run(ctx, c)
-	look(r, err)
-	if open := w.open(); len(open) > 0 {
-		t.Errorf("%d machines are still open", len(open))
 	}
 }
 
@@ -258,6 +238,20 @@ func TestCancelled(t *testing.T) {
 	}
 	if open := w.open(); len(open) > 0 {
 		t.Errorf("%d machines are still open", len(open))
+	}
+}
+
+// A guest that fails while its tester is told to end has not failed.
+func TestCancelledBoot(t *testing.T) {
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w := &world{runs: map[string]int{}, boot: func(context.Context, io.Writer) error {
+		cancel(enough)
+		return &guest.BootError{Reason: "was cut off", Err: enough}
+	}}
+	r, err := Run(ctx, Config{Plan: parse(t, runs("a")...), Starter: w})
+	if want := "boot:skipped a:skipped console:skipped"; !errors.Is(err, enough) || statuses(r) != want {
+		t.Errorf("got %v, %s, want %s", err, statuses(r), want)
 	}
 }
 
