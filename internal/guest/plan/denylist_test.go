@@ -113,8 +113,12 @@ func TestLoadDenylist(t *testing.T) {
 
 // Whatever is in a plan's file, it is a plan that holds to its rules, or an error that names the file.
 func FuzzPlan(f *testing.F) {
-	f.Add([]byte(whole))
-	f.Add([]byte("name: a\ntests: [{name: b, system: running}]\n"))
+	for line := range strings.Lines(whole) { // small ones: each is minimized before the fuzzer goes on
+		if strings.HasPrefix(line, "- {") {
+			f.Add([]byte("name: a\ntests:\n" + line))
+		}
+	}
+	f.Add([]byte("name: a\nmachine: {memory: 1Gi, boot: 3m}\nconsole: {ignore: [{pattern: x, reason: y}]}\ntests:\n- {name: b, system: running}\n"))
 	f.Add([]byte("name: &a a\ntests: [*a]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse("plan.yaml", data)

@@ -66,45 +66,51 @@ type attempt struct {
 	time     time.Duration
 }
 
-// test runs a test on a machine (nil is a fresh one), and again on a fresh one if it
-// failed and nobody expects that. It returns the machine for the next test, or nil if
-// the next had better have a fresh one.
+// test runs a test on a machine (nil is a fresh one). It returns the machine for the next
+// test, or nil if the next had better have a fresh one.
 func (s *session) test(ctx context.Context, name string, m *machine, t *plan.Test) (*machine, error) {
 	s.began(t.Name)
 	entry, expired := s.Denylist.For(t.Name, s.Where)
-	var attempts []attempt
-	for len(attempts) < 2 {
-		a, used, err := s.attempt(ctx, name, m, t)
-		m = nil
-		if err != nil {
-			return nil, errors.Join(err, used.close())
-		}
-		if len(a.problems) == 0 {
-			attempts, m = append(attempts, a), used
-			break
-		}
-		last := entry != nil || len(attempts) == 1
-		if entry == nil {
-			a.files = s.collect(ctx, used, t.Name, len(attempts)+1)
-		}
-		attempts = append(attempts, a)
-		if last && entry == nil && s.keep(t.Name, used) {
-			break
-		}
-		if err := used.close(); err != nil {
-			return nil, fmt.Errorf("end the machine of test %s: %w", t.Name, err)
-		}
-		if last {
-			break
-		}
+	attempts, m, err := s.attempts(ctx, name, m, t, entry != nil)
+	if err == nil && ctx.Err() != nil { // what was seen while everything ends says nothing of the guest
+		err = context.Cause(ctx)
 	}
-	if ctx.Err() != nil { // what a test saw while everything ended says nothing of the guest
-		return m, context.Cause(ctx)
+	if err != nil {
+		return m, err
 	}
 	result := judge(attempts, entry, expired)
 	result.Name = t.Name
 	s.ended(result)
 	return m, nil
+}
+
+// attempts runs a test, and once more on a fresh machine if it failed and nobody expects
+// that. A machine on which it failed is not used again.
+func (s *session) attempts(ctx context.Context, name string, m *machine, t *plan.Test, expected bool) (list []attempt, _ *machine, err error) {
+	for len(list) < 2 {
+		a, used, err := s.attempt(ctx, name, m, t)
+		if err != nil {
+			return nil, nil, errors.Join(err, used.close())
+		}
+		if len(a.problems) == 0 {
+			return append(list, a), used, nil
+		}
+		if !expected && ctx.Err() == nil {
+			a.files = s.collect(ctx, used, t.Name, len(list)+1)
+		}
+		list = append(list, a)
+		if !expected && len(list) == 2 && s.keep(t.Name, used) {
+			break
+		}
+		if err := used.close(); err != nil {
+			return nil, nil, fmt.Errorf("end the machine of test %s: %w", t.Name, err)
+		}
+		if expected || ctx.Err() != nil {
+			break
+		}
+		m = nil
+	}
+	return list, nil, nil
 }
 
 // keep takes the machine for Keep if it is the first, and says whether it did.
