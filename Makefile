@@ -23,6 +23,10 @@ demo-promote: setup ## promote two images on evidence and approval, and see what
 demo-chatops: setup ## promote two disks by comments, and see who is refused, what stops them, and what is recorded
 	@$(GO) run ./internal/demo/chatops
 
+demo-os: ## take an operating system from its packages to stable: image, disk, boot test, openQA
+	@$(GO) run ./internal/setup --os
+	@$(GO) run ./internal/demo/os
+
 test: setup ## all tests that must pass before a merge
 	$(GO) vet ./...
 	$(GO) test -timeout 60m -run TestInstall ./internal/store/storetest/server
@@ -47,6 +51,10 @@ e2e-prow: setup ## a promotion with Prow's own hook and a real API server, Prow'
 e2e-promotion: setup ## other people's tools read what promotion writes, and more rounds of faults; compiles cosign the first time (three minutes)
 	SLIPWAY_E2E=promotion $(GO) test -p 1 -count=1 -timeout 60m ./internal/testkit/tools ./internal/command/promotecmd ./internal/oci ./internal/demo/promote
 
+e2e-os: ## guests in earnest: full boots by UEFI and BIOS, LXD and podman, a real openQA
+	@$(GO) run ./internal/setup --os
+	SLIPWAY_E2E=os $(GO) test -p 1 -count=1 -timeout 60m ./internal/testkit/openqa ./internal/command/openqacmd ./internal/command/vmcmd ./internal/container ./internal/command/containercmd
+
 fuzz: ## every fuzz target for a minute each
 	$(GO) run ./internal/fuzz --time 1m
 
@@ -63,4 +71,4 @@ docs: ## write the command-line reference again
 clean: ## remove what the verbs built here; caches stay
 	rm -rf bin out
 
-.PHONY: help build setup demo demo-promote demo-chatops test e2e-docs e2e-images e2e-kubernetes e2e-prow e2e-promotion fuzz bench lint docs clean
+.PHONY: help build setup demo demo-promote demo-chatops demo-os test e2e-docs e2e-images e2e-kubernetes e2e-os e2e-prow e2e-promotion fuzz bench lint docs clean

@@ -8,6 +8,7 @@ import (
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
+	"slipway.dev/slipway/internal/command/containercmd"
 	"slipway.dev/slipway/internal/command/diskcmd"
 	"slipway.dev/slipway/internal/command/imagecmd"
 	"slipway.dev/slipway/internal/command/imagecmd/releasecmd"
@@ -29,7 +30,7 @@ func slipway(env cli.Env) *cobra.Command {
 	image := imagecmd.Group(env)
 	image.AddCommand(releasecmd.Release(env)) // it moves a channel, which image-builder cannot
 	root.AddCommand(image, jobcmd.Group(env, images), flowcmd.Group(env, images))
-	root.AddCommand(configcmd.Group(env), diskcmd.Group(env), vmcmd.Group(env), openqacmd.Group(env))
+	root.AddCommand(configcmd.Group(env), diskcmd.Group(env), vmcmd.Group(env), containercmd.Group(env), openqacmd.Group(env))
 	root.AddCommand(promotecmd.Groups(env)...)
 	return root
 }
