@@ -33,7 +33,8 @@ func early(volume string) string {
 // grubConfig is the configuration on the ESP. A guest upgrades by writing the other
 // root and its folder here. It makes that the next boot's alone by the variable next in
 // grubenv, so that a boot that never confirms is followed by one of the old slot; and
-// every boot's by default.cfg. A slot that cannot be loaded gives way to the other.
+// every boot's by default.cfg. A slot that cannot be loaded gives way to the
+// other, whose number is the place of its entry.
 func grubConfig(slots int) string {
 	var b strings.Builder
 	b.WriteString(`serial --unit=0 --speed=115200
@@ -41,18 +42,18 @@ terminal_input console serial
 terminal_output console serial
 set timeout=0
 set default=a
-set fallback=a
 if [ -s /slipway/default.cfg ]; then
   source /slipway/default.cfg
 fi
 load_env --file /slipway/grubenv next
 if [ -n "$next" ]; then
-  set fallback="$default"
   set default="$next"
   set next=
   save_env --file /slipway/grubenv next
-elif [ "$default" = a ]; then
-  set fallback=b
+fi
+set fallback=1
+if [ "$default" = b ]; then
+  set fallback=0
 fi
 `)
 	for _, slot := range slotNames[:slots] {
