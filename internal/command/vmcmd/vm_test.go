@@ -28,13 +28,13 @@ type called struct {
 }
 
 // call calls a command in this process.
-func call(ctx context.Context, t *testing.T, make func(cli.Env) *cobra.Command, args ...string) called {
+func call(ctx context.Context, t *testing.T, newCommand func(cli.Env) *cobra.Command, args ...string) called {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	c := called{artifacts: t.TempDir()}
 	getenv := func(name string) string { return map[string]string{"ARTIFACTS": c.artifacts}[name] }
 	env := cli.Env{Args: args, Stdout: &stdout, Stderr: &stderr, Getenv: getenv}
-	c.code = cli.Run(ctx, env, make(env))
+	c.code = cli.Run(ctx, env, newCommand(env))
 	c.stdout, c.stderr = stdout.String(), stderr.String()
 	t.Logf("%v: exit code %d\n%s%s", args, c.code, c.stdout, c.stderr)
 	return c
@@ -172,7 +172,7 @@ func (u *until) Write(p []byte) (int, error) {
 }
 
 // interrupted calls a command and sends it what Ctrl-C does when it said a text.
-func interrupted(t *testing.T, make func(cli.Env) *cobra.Command, text string, args ...string) called {
+func interrupted(t *testing.T, newCommand func(cli.Env) *cobra.Command, text string, args ...string) called {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -180,7 +180,7 @@ func interrupted(t *testing.T, make func(cli.Env) *cobra.Command, text string, a
 	var stdout bytes.Buffer
 	c := called{artifacts: t.TempDir()}
 	env := cli.Env{Args: args, Stdout: &stdout, Stderr: stderr, Getenv: func(name string) string { return map[string]string{"ARTIFACTS": c.artifacts}[name] }}
-	c.code = cli.Run(ctx, env, make(env))
+	c.code = cli.Run(ctx, env, newCommand(env))
 	c.stdout, c.stderr = stdout.String(), stderr.String()
 	t.Logf("%v: exit code %d\n%s%s", args, c.code, c.stdout, c.stderr)
 	return c

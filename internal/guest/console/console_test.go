@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,6 +68,19 @@ func TestPatternsAreWhole(t *testing.T) {
 	}
 	if len(seen) < 30 {
 		t.Errorf("there are %d patterns", len(seen))
+	}
+}
+
+// A whole boot of Debian 12 under emulation, in which all went well.
+func TestGoodBoot(t *testing.T) {
+	text, err := os.ReadFile("testdata/debian-12.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range look(string(text)) {
+		if f.Severity.Bad() {
+			t.Errorf("a good boot has %v", f)
+		}
 	}
 }
 
@@ -268,7 +282,7 @@ func TestSplitsDoNotMatter(t *testing.T) {
 }
 
 func FuzzSplit(f *testing.F) {
-	f.Add([]byte(all()), uint8(7))
+	f.Add([]byte("[FAILED] Failed to mount /data.\r\n[    1.0] Oops: 0000 [#1]\n(initramfs) "), uint8(7))
 	f.Add([]byte("\x1b[31mKernel panic - not syncing: x\x1b["), uint8(1))
 	f.Fuzz(func(t *testing.T, text []byte, n uint8) {
 		w := New(Options{MaxLog: 1000})

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"image/png"
@@ -85,7 +86,7 @@ func (e *embedder) read(name string) (data []byte, size int64, err error) {
 	}
 	data = make([]byte, take)
 	n, err := f.ReadAt(data, size-take)
-	if err == io.EOF { // it became shorter meanwhile
+	if errors.Is(err, io.EOF) { // it became shorter meanwhile
 		err = nil
 	}
 	e.left -= int64(n)
