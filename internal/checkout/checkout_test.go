@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/git"
 	"slipway.dev/slipway/internal/testkit/gitrepo"
 )
 
@@ -254,6 +255,19 @@ func TestDefaultBranch(t *testing.T) {
 	if branch, err := DefaultBranch(t.Context(), r.URL); err != nil || branch != "team/trunk" {
 		t.Errorf("got %q, %v; want team/trunk", branch, err)
 	}
+	t.Run("named from a folder of another checkout", func(t *testing.T) {
+		outer := t.TempDir()
+		if _, err := git.Run(t.Context(), git.Command{Args: []string{"init", "--quiet", outer}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Mkdir(filepath.Join(outer, "sub"), 0o755), os.Symlink(r.Dir, filepath.Join(outer, "sub", "repo"))); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(filepath.Join(outer, "sub"))
+		if branch, err := DefaultBranch(t.Context(), "repo"); err != nil || branch != "team/trunk" {
+			t.Errorf("got %q, %v; want team/trunk", branch, err)
+		}
+	})
 	if _, err := DefaultBranch(t.Context(), r.URL+".not"); err == nil || !strings.Contains(err.Error(), r.URL+".not") {
 		t.Errorf("no repository: got %v, want an error that names it", err)
 	}

@@ -3,6 +3,8 @@ package checkout
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,7 +22,13 @@ func (c *Checkout) git(ctx context.Context, args ...string) (string, error) {
 
 // DefaultBranch is the branch that the remote's HEAD names.
 func DefaultBranch(ctx context.Context, url string) (string, error) {
-	out, err := git.Run(ctx, git.Command{Args: []string{"ls-remote", "--symref", "--", url, "HEAD"}})
+	from := url
+	if info, err := os.Stat(url); err == nil && info.IsDir() { // inside of a checkout git takes it from there
+		if from, err = filepath.Abs(url); err != nil {
+			return "", err
+		}
+	}
+	out, err := git.Run(ctx, git.Command{Args: []string{"ls-remote", "--symref", "--", from, "HEAD"}})
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its main branch: %w", git.Shown(url), err)
 	}
