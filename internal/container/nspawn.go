@@ -198,7 +198,7 @@ func (m *nspawn) flush() {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		if _, err := conn.Write([]byte(flushKey + "=")); err == nil {
 			<-m.flushed
 		}

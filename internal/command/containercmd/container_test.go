@@ -29,13 +29,13 @@ type called struct {
 }
 
 // call calls a command in this process.
-func call(ctx context.Context, t *testing.T, make func(cli.Env) *cobra.Command, args ...string) called {
+func call(ctx context.Context, t *testing.T, command func(cli.Env) *cobra.Command, args ...string) called {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	c := called{artifacts: t.TempDir()}
 	getenv := func(name string) string { return map[string]string{"ARTIFACTS": c.artifacts}[name] }
 	env := cli.Env{Args: args, Stdout: &stdout, Stderr: &stderr, Getenv: getenv}
-	c.code = cli.Run(ctx, env, make(env))
+	c.code = cli.Run(ctx, env, command(env))
 	c.stdout, c.stderr = stdout.String(), stderr.String()
 	t.Logf("%v: exit code %d\n%s%s", args, c.code, c.stdout, c.stderr)
 	return c

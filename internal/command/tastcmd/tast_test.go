@@ -20,13 +20,13 @@ type called struct {
 	stdout, stderr, artifacts string
 }
 
-func call(t *testing.T, make func(cli.Env) *cobra.Command, args ...string) called {
+func call(t *testing.T, command func(cli.Env) *cobra.Command, args ...string) called {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	c := called{artifacts: t.TempDir()}
 	getenv := func(name string) string { return map[string]string{"ARTIFACTS": c.artifacts}[name] }
 	env := cli.Env{Args: args, Stdout: &stdout, Stderr: &stderr, Getenv: getenv}
-	c.code = cli.Run(t.Context(), env, make(env))
+	c.code = cli.Run(t.Context(), env, command(env))
 	c.stdout, c.stderr = stdout.String(), stderr.String()
 	t.Logf("%v: exit code %d\n%s%s", args, c.code, c.stdout, c.stderr)
 	return c
