@@ -104,7 +104,7 @@ type making struct {
 	*Plan
 	root   *tree.Node
 	work   string // scratch folder, on the same file system as the result
-	disk   *os.File
+	disk   *canvas
 	folder string
 	say    func(string)
 }
@@ -127,7 +127,7 @@ func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder str
 		return nil, err
 	}
 	defer func() { _ = disk.Close() }()
-	m := &making{Plan: p, root: root, work: work, disk: disk, folder: folder, say: b.Say}
+	m := &making{Plan: p, root: root, work: work, disk: &canvas{File: disk}, folder: folder, say: b.Say}
 	if err := m.write(ctx); err != nil {
 		return nil, fmt.Errorf("make the disk of %s: %w", p.Image.Reference, err)
 	}
@@ -146,6 +146,9 @@ func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder str
 // of the file in common.
 func (m *making) write(ctx context.Context) error {
 	if err := m.disk.Truncate(m.Size); err != nil {
+		return err
+	}
+	if err := gpt.Write(m.disk, m.Size, gpt.Table{UUID: m.UUID, Partitions: m.Partitions}); err != nil {
 		return err
 	}
 	m.say(fmt.Sprintf("write a disk of %d MiB: kernel %s, root of %d MiB", m.Size/mib, m.Boot.Version, m.Plan.root().Size/mib))
@@ -170,16 +173,7 @@ func (m *making) writeRoot(ctx context.Context) error {
 	return nil
 }
 
-// partition is a part of the disk.
-type partition struct {
-	disk  *os.File
-	start int64
-}
-
-func (p partition) ReadAt(b []byte, at int64) (int, error)  { return p.disk.ReadAt(b, p.start+at) }
-func (p partition) WriteAt(b []byte, at int64) (int, error) { return p.disk.WriteAt(b, p.start+at) }
-
-// writeBoot makes the partition table, and what the firmwares start.
+// writeBoot makes what the firmwares start.
 func (m *making) writeBoot(ctx context.Context) error {
 	for name, data := range map[string]string{
 		earlyFile: early(m.Volume), grubFile: grubConfig(m.slots), envFile: grubEnvironment(),
@@ -240,7 +234,7 @@ func (m *making) readBack() error {
 		return err
 	}
 	if fmt.Sprint(table.Partitions) != fmt.Sprint(m.Partitions) || table.UUID != m.UUID {
-		return fmt.Errorf("sgdisk wrote the partitions %+v, and %+v were wanted", table.Partitions, m.Partitions)
+		return fmt.Errorf("the partitions are %+v, and %+v were wanted", table.Partitions, m.Partitions)
 	}
 	return nil
 }

@@ -45,9 +45,9 @@ func (m *making) writeFormat(ctx context.Context, format Format) (File, error) {
 	switch format {
 	case Raw:
 		f.Size = m.Size
-		err = errors.Join(copyContext(ctx, sum, io.NewSectionReader(m.disk, 0, m.Size)), os.Link(m.disk.Name(), to))
+		err = errors.Join(m.disk.settle(), copyContext(ctx, sum, io.NewSectionReader(m.disk, 0, m.Size)), os.Link(m.disk.Name(), to))
 	case QCOW2:
-		f.Size, err = create(to, sum, func(w io.Writer) error { return qcow2.Write(ctx, w, m.disk, m.Size, extents(m.disk)) })
+		f.Size, err = create(to, sum, func(w io.Writer) error { return qcow2.Write(ctx, w, m.disk, m.Size, m.disk.extents()) })
 	case Bundle:
 		f.Size, err = create(to, sum, func(w io.Writer) error { return m.writeBundle(ctx, w) })
 	}

@@ -24,10 +24,10 @@ const (
 	envFile   = "grubenv"
 )
 
-// bootSteps are the programs that make all but the root in a file of zeroes, with what
+// bootSteps are the programs that make what firmwares start in a file of zeroes, with what
 // they take in a scratch folder.
 func (p *Plan) bootSteps(disk, scratch string) []step {
-	steps := []step{{args: p.partitionArgs(disk)}}
+	var steps []step
 	for _, platform := range platforms {
 		modules := append(slices.Clone(platform.modules), grubModules...)
 		steps = append(steps, step{args: grubImageArgs(platform.name, modules, scratch, platform.file)})
@@ -38,19 +38,6 @@ func (p *Plan) bootSteps(disk, scratch string) []step {
 // rootStep makes the root, empty.
 func (p *Plan) rootStep(disk string) step {
 	return step{args: p.rootFormat(disk).Args(), env: ext4.Env(p.Made)}
-}
-
-func (p *Plan) partitionArgs(disk string) []string {
-	args := []string{"sgdisk", "--clear", "--set-alignment=1", "--disk-guid=" + p.UUID}
-	for _, part := range p.Partitions {
-		n := strconv.Itoa(part.Number)
-		args = append(args,
-			fmt.Sprintf("--new=%s:%d:%d", n, part.Start/512, (part.Start+part.Size)/512-1),
-			fmt.Sprintf("--typecode=%s:%s", n, part.Type),
-			fmt.Sprintf("--partition-guid=%s:%s", n, part.UUID),
-			fmt.Sprintf("--change-name=%s:%s", n, part.Name))
-	}
-	return append(args, disk)
 }
 
 func (p *Plan) rootFormat(disk string) ext4.Format {

@@ -15,7 +15,6 @@ import (
 // tools are the programs that make a disk, the Debian packages that have them, and the
 // arguments at which they tell their version: mkfs.vfat does so where it fails.
 var tools = []struct{ program, pkg, version string }{
-	{"sgdisk", "gdisk", "--version"},
 	{"mke2fs", "e2fsprogs", "-V"},
 	{"mkfs.vfat", "dosfstools", "/dev/null/none"},
 	{"mcopy", "mtools", "--version"},
@@ -54,7 +53,7 @@ func checkTools() error {
 	return nil
 }
 
-var versionForm = regexp.MustCompile(`(?:\(GRUB\) |GPT fdisk \(sgdisk\) version |mke2fs |mkfs.fat |mtools\) )(\S+)`)
+var versionForm = regexp.MustCompile(`(?:\(GRUB\) |mke2fs |mkfs.fat |mtools\) )(\S+)`)
 
 // versions asks the tools which they are.
 func versions(ctx context.Context) (map[string]string, error) {

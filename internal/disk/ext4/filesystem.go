@@ -24,6 +24,12 @@ type Device interface {
 	io.WriterAt
 }
 
+// Placer is a device that can be told where a file's bytes belong, and reads them there
+// itself when it must: they are not written. It is told in the order of the device.
+type Placer interface {
+	Place(at, size int64, content io.ReaderAt, from int64)
+}
+
 // filesystem is an empty file system being filled.
 type filesystem struct {
 	out        *writer

@@ -198,6 +198,14 @@ func (p *filling) content(n *tree.Node) error {
 // copy copies a regular file's bytes into its blocks.
 func (p *filling) copy(n *tree.Node, runs []run) error {
 	at := int64(0)
+	if placer, ok := p.out.to.(Placer); ok {
+		for _, r := range runs {
+			size := min(int64(r.count)*blockSize, n.Size-at)
+			placer.Place(int64(r.start)*blockSize, size, n.Content, n.Offset+at)
+			at += size
+		}
+		return nil
+	}
 	for _, r := range runs {
 		to, left := int64(r.start)*blockSize, int64(r.count)*blockSize
 		for left > 0 {

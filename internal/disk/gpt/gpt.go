@@ -1,7 +1,7 @@
-// Package gpt reads a disk's partition table.
+// Package gpt writes and reads a disk's partition table.
 //
-// A table is believed only if its checksums hold, in both copies: the tool that wrote it
-// may have written nothing and said that all is well.
+// sgdisk would do, but it syncs all of the machine's disks and then sleeps for a second.
+// A table that is read is believed only if its checksums hold, in both copies.
 package gpt
 
 import (
