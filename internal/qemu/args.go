@@ -121,7 +121,7 @@ func (p *planner) ends() {
 
 func (p *planner) disks() {
 	for i, disk := range p.Disks {
-		drive, serial := fmt.Sprintf("if=none,id=disk%d", i), ""
+		drive, options := fmt.Sprintf("if=none,id=disk%d", i), ""
 		switch {
 		case disk.ReadOnly:
 			drive += ",format=" + disk.Format + ",readonly=on,file=" + escape(disk.File)
@@ -131,10 +131,13 @@ func (p *planner) disks() {
 			drive += ",format=" + disk.Format + ",snapshot=on,file=" + escape(disk.File)
 		}
 		if disk.Serial != "" {
-			serial = ",serial=" + escape(disk.Serial)
+			options += ",serial=" + escape(disk.Serial)
+		}
+		if i == 0 && p.Kernel == "" {
+			options += ",bootindex=0" // firmware looks at no other disk
 		}
 		p.add("-drive", drive)
-		p.device("blk", fmt.Sprintf(",drive=disk%d,bootindex=%d%s", i, i, serial))
+		p.device("blk", fmt.Sprintf(",drive=disk%d", i)+options)
 	}
 	if p.SeedFile != "" {
 		p.add("-drive", "if=none,id=seed,format=raw,readonly=on,file="+escape(p.SeedFile))

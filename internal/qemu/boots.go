@@ -63,7 +63,7 @@ func (m *Machine) watch() {
 		switch e.Name {
 		case "RESET":
 			if resets := m.boots.reset(); resets > m.config.Resets {
-				m.die(m.ended(fmt.Sprintf("rebooted %d times before it answered", resets)))
+				m.die(m.ended(rebooted(resets)))
 			}
 		case "GUEST_PANICKED":
 			m.die(m.ended("panicked"))
@@ -82,6 +82,13 @@ func (m *Machine) watch() {
 			}
 		}
 	}
+}
+
+func rebooted(times int) string {
+	if times == 1 {
+		return "rebooted before it answered"
+	}
+	return fmt.Sprintf("rebooted %d times before it answered", times)
 }
 
 func shutdownReason(reason string) string {

@@ -49,7 +49,7 @@ func Config(t testing.TB, mode string) qemu.Config {
 	g := made(t)
 	return qemu.Config{
 		Machine: qemu.Q35, Memory: 256 << 20, CPUs: 1, Kernel: g.kernel, Initrd: g.initrd,
-		Append: "console=ttyS0 quiet loglevel=4 slipway.mode=" + mode, Boot: 20 * time.Second, Work: t.TempDir(),
+		Append: "console=ttyS0 quiet loglevel=4 no_timer_check slipway.mode=" + mode, Boot: 20 * time.Second, Work: t.TempDir(),
 	}
 }
 
