@@ -42,8 +42,7 @@ func rootSize(need ext4.Need, o Options, esp int64) (int64, error) {
 		return roundUp(least+least/4+512*mib, 64*mib), nil
 	}
 	size := (o.Size - around) / int64(o.Slots) &^ (mib - 1)
-	room := ext4.Format{Size: max(size, 16*mib), Inodes: need.Inodes}.Room()
-	if size < least && room < need.Blocks {
+	if size < least {
 		return 0, fmt.Errorf("a disk of %d MiB is too small for the image; give it at least --size %dM", o.Size/mib, (around+int64(o.Slots)*least)/mib)
 	}
 	return size, nil
