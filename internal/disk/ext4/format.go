@@ -67,7 +67,7 @@ func (f Format) Room() uint64 {
 
 // SizeFor is the smallest size, in whole MiB, that surely holds what is needed.
 func SizeFor(need Need) int64 {
-	size := int64(need.Blocks*blockSize)&^(1<<20-1) + 16<<20
+	size := int64(need.Blocks*blockSize)&^(1<<20-1) + 32<<20 // less holds no journal
 	for (Format{Size: size, Inodes: need.Inodes}).Room() < need.Blocks {
 		size += 1 << 20
 	}
