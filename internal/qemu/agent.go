@@ -69,7 +69,7 @@ func (a *agent) exclusively(ctx context.Context, speak func(context.Context) err
 	if !stop() {
 		<-interrupted
 		a.synced = false
-		err = errors.Join(context.Cause(ctx), err)
+		err = context.Cause(ctx) // the connection only says that its deadline is over
 	}
 	if resetErr := a.conn.SetDeadline(time.Time{}); err == nil {
 		err = resetErr

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,7 @@ func answering(t *testing.T, script func(request string, arguments map[string]an
 				Execute   string
 				Arguments map[string]any
 			}
-			_ = json.Unmarshal([]byte(strings.TrimLeft(in.Text(), "\xff")), &request)
+			_ = json.Unmarshal(bytes.TrimLeftFunc(in.Bytes(), func(r rune) bool { return r != '{' }), &request)
 			if answer := script(request.Execute, request.Arguments); answer != "" {
 				if _, err := theirs.Write([]byte(answer)); err != nil {
 					return

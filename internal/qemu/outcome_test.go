@@ -23,16 +23,16 @@ func TestFailedBoots(t *testing.T) {
 		change func(*qemu.Config)
 		want   []string
 	}{
-		{tinyguest.Silent, func(c *qemu.Config) { c.Boot = 4 * time.Second }, []string{"did not answer within 4s by its agent and SSH", "mode silent"}},
+		{tinyguest.Silent, func(c *qemu.Config) { c.Boot = 12 * time.Second }, []string{"did not answer within 12s by its agent and SSH", "mode silent"}},
 		{tinyguest.Panic, nil, []string{"the guest panicked: its console printed"}},
 		{tinyguest.RebootLoop, func(c *qemu.Config) { c.Resets = 1 }, []string{"rebooted 2 times before it answered"}},
 		{tinyguest.RebootLoop, func(c *qemu.Config) { c.Resets = -1 }, []string{"the guest rebooted before it answered"}},
 		{tinyguest.PowerOff, nil, []string{"powered itself off"}},
-		{tinyguest.Shell, func(c *qemu.Config) { c.Boot = 4 * time.Second }, []string{"did not answer", "Press Enter for maintenance"}},
-		{tinyguest.Flood, func(c *qemu.Config) { c.Boot = 5 * time.Second }, []string{"did not answer", "0123456789abc"}},
+		{tinyguest.Flood, func(c *qemu.Config) { c.Boot = 12 * time.Second }, []string{"did not answer", "0123456789abc"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
+			t.Parallel()
 			c := tinyguest.Config(t, tt.mode)
 			if tt.change != nil {
 				tt.change(&c)
