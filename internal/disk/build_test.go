@@ -63,6 +63,12 @@ func image(t testing.TB, layers ...[]tar.Header) string {
 
 func imageOf(t testing.TB, arch string, layers ...[]tar.Header) string {
 	t.Helper()
+	return imageWith(t, arch, func(*v1.ConfigFile) {}, layers...)
+}
+
+// imageWith lets a test change the configuration.
+func imageWith(t testing.TB, arch string, change func(*v1.ConfigFile), layers ...[]tar.Header) string {
+	t.Helper()
 	img := v1.Image(empty.Image)
 	for _, headers := range layers {
 		data := archive(t, headers)
@@ -80,6 +86,7 @@ func imageOf(t testing.TB, arch string, layers ...[]tar.Header) string {
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Created = "linux", arch, v1.Time{Time: time.Date(2026, 11, 21, 1, 2, 3, 0, time.UTC)}
+	change(config)
 	if img, err = mutate.ConfigFile(img, config); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // without is a layer that lacks what begins with a path.
@@ -66,8 +68,9 @@ func TestRefuses(t *testing.T) {
 // A layer that is cut short or changed is refused, and is not in the cache afterwards.
 func TestDamagedLayer(t *testing.T) {
 	for name, damage := range map[string]func([]byte) []byte{
-		"cut":     func(b []byte) []byte { return b[:len(b)/2] },
-		"changed": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"cut":                           func(b []byte) []byte { return b[:len(b)/2] },
+		"changed":                       func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"another time in gzip's header": func(b []byte) []byte { b[4] ^= 1; return b },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ref := image(t, bootable())
@@ -165,5 +168,13 @@ func TestRecordIsBelieved(t *testing.T) {
 	}
 	if table, err := ReadTable(disk); err != nil || len(table.Partitions) != 3 {
 		t.Errorf("got %+v, %v", table, err)
+	}
+}
+
+// A layer that is whole, and not the one that the configuration says, is refused.
+func TestAnotherLayer(t *testing.T) {
+	ref := imageWith(t, "amd64", func(c *v1.ConfigFile) { c.RootFS.DiffIDs[0].Hex = strings.Repeat("0", 64) }, bootable())
+	if _, err := builder(t).Build(t.Context(), ref, usual(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "it unpacks to sha256:") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -210,11 +210,11 @@ func (p *filling) copy(n *tree.Node, runs []run) error {
 		to, left := int64(r.start)*blockSize, int64(r.count)*blockSize
 		for left > 0 {
 			part := p.buffer[:min(left, int64(len(p.buffer)))]
-			real := min(int64(len(part)), n.Size-at)
-			if _, err := n.Content.ReadAt(part[:real], n.Offset+at); err != nil && (err != io.EOF || at+real < n.Size) {
+			filled := min(int64(len(part)), n.Size-at)
+			if _, err := n.Content.ReadAt(part[:filled], n.Offset+at); err != nil && (err != io.EOF || at+filled < n.Size) {
 				return fmt.Errorf("read a file of the image: %w", err)
 			}
-			clear(part[real:])
+			clear(part[filled:])
 			p.out.writeSparse(to, part)
 			at, to, left = at+int64(len(part)), to+int64(len(part)), left-int64(len(part))
 		}

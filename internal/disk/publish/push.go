@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -98,7 +97,7 @@ func (r Registry) pushFile(ctx context.Context, client *oci.Client, image oci.Ma
 }
 
 func options(ctx context.Context) []remote.Option {
-	var transport http.RoundTripper = oci.IdleTransport(remote.DefaultTransport, oci.DefaultIdle)
+	transport := oci.IdleTransport(remote.DefaultTransport, oci.DefaultIdle)
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(transport)}
 }
 

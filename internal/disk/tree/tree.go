@@ -66,8 +66,9 @@ func Dir(mode uint32) *Node {
 const maxLinks = 40
 
 // Find returns the file at a path, through symbolic links, which all end inside the
-// tree: the root is its own parent. The real path is where it was found.
-func (n *Node) Find(name string) (found *Node, real string, err error) {
+// tree: the root is its own parent. Its path without
+// them is where it was found.
+func (n *Node) Find(name string) (found *Node, where string, err error) {
 	return n.walk(name, true)
 }
 
