@@ -14,6 +14,7 @@ import (
 	"slipway.dev/slipway/internal/command/imagecmd/releasecmd"
 	"slipway.dev/slipway/internal/command/openqacmd"
 	"slipway.dev/slipway/internal/command/promotecmd"
+	"slipway.dev/slipway/internal/command/tastcmd"
 	"slipway.dev/slipway/internal/command/vmcmd"
 	"slipway.dev/slipway/prow/configcmd"
 	"slipway.dev/slipway/prow/flowcmd"
@@ -30,7 +31,7 @@ func slipway(env cli.Env) *cobra.Command {
 	image := imagecmd.Group(env)
 	image.AddCommand(releasecmd.Release(env)) // it moves a channel, which image-builder cannot
 	root.AddCommand(image, jobcmd.Group(env, images), flowcmd.Group(env, images))
-	root.AddCommand(configcmd.Group(env), diskcmd.Group(env), vmcmd.Group(env), containercmd.Group(env), openqacmd.Group(env))
+	root.AddCommand(configcmd.Group(env), diskcmd.Group(env), vmcmd.Group(env), containercmd.Group(env), openqacmd.Group(env), tastcmd.Group(env))
 	root.AddCommand(promotecmd.Groups(env)...)
 	return root
 }

@@ -22,6 +22,7 @@ var tasks = []string{
 	"packagebuild-by-hand.md", "change-packagebuild.md", "run-jobs.md", "release-by-hand.md",
 	"change-daisy-builder.md", "change-jobs.md", "find-things.md", "images.md",
 	"prow.md", "check-config.md", "flows.md",
+	"disk.md", "vm.md", "openqa.md", "tast.md",
 	"evidence.md", "promote.md", "chat-ops.md", "rollback.md", "retention.md",
 }
 

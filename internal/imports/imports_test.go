@@ -50,11 +50,20 @@ var rules = []struct {
 	{"internal/flowstep", []string{"internal/command"}, "what runs in a flow's pods is a program of its own"},
 	{"internal/filestore", []string{"internal/promotion"}, "only promotion moves a channel"},
 	{"internal/retention", []string{"internal/command", "internal/promotion"}, "images are deleted by a command, and promotion sees which"},
-	{"internal/oci", []string{"internal/promotion", "internal/retention", "internal/imagediff", "internal/image/registry", "internal/command", "prow/plugincmd", "internal/testkit/chatops"}, "evidence and ledgers need no registry"},
+	{"internal/oci", []string{"internal/disk", "internal/promotion", "internal/retention", "internal/imagediff", "internal/image/registry", "internal/command", "prow/plugincmd", "internal/testkit/chatops"}, "evidence and ledgers need no registry"},
 	{"internal/imagediff", []string{"internal/command"}, "nothing is decided by how images differ"},
+	{"internal/guest/runner", []string{"internal/command", "bench"}, "a guest is tested by a command; what boots it knows of no test"},
+	{"internal/guest/plan", []string{"internal/guest/runner", "internal/command", "bench"}, "what is expected of a guest is nothing to what runs it"},
+	{"internal/guest/report", []string{"internal/command", "bench"}, "a report is made where a run ends"},
+	{"internal/qemu", []string{"internal/command", "internal/testkit/tinyguest", "bench"}, "a machine is started by a command"},
+	{"internal/container", []string{"internal/command"}, "a container is started by a command"},
+	{"internal/disk", []string{"internal/command", "bench"}, "a disk is made by a command"},
+	{"internal/disk/source", []string{"internal/disk", "internal/container", "internal/command"}, "layers are unpacked in one place"},
+	{"internal/openqa", []string{"internal/command"}, "an openQA is asked by a command"},
+	{"internal/tast", []string{"internal/command", "internal/evidence/importer"}, "a device is tested by a command"},
 	{"github.com/sigstore", []string{"internal/signing"}, "of Sigstore the bundle's types are enough; cosign and sigstore-go stay out of go.mod"},
 	{"github.com/ProtonMail/go-crypto", []string{"internal/tagsign"}, "OpenPGP is for git tags alone"},
-	{"internal/testkit", []string{"internal/testkit", "internal/demo", "internal/store/storetest"}, "fakes are for tests and demos"},
+	{"internal/testkit", []string{"internal/testkit", "internal/demo", "internal/store/storetest", "internal/container/containertest"}, "fakes are for tests and demos"},
 }
 
 // alone name what a folder may import of this project.
@@ -67,6 +76,8 @@ var alone = []struct {
 	{"internal/channel", nil, "the configuration is words, and knows of nothing that is done by it"},
 	{"internal/ledger", []string{"internal/store"}, "a record is words in a store"},
 	{"internal/signing", nil, "a signature is over bytes, whatever they say"},
+	{"internal/guest/check", []string{"internal/guest"}, "a check sees a guest, whatever runs it"},
+	{"internal/qemu", []string{"internal/guest", "internal/exec", "internal/scratch", "internal/progress"}, "a machine knows nothing of plans and reports"},
 	{"internal/oci", []string{"internal/progress"}, "a registry's client knows nothing of what it carries"},
 }
 
@@ -118,6 +129,10 @@ func TestRulesRefuse(t *testing.T) {
 		{"internal/ledger", module + "internal/progress"},
 		{"internal/signing", module + "internal/store"},
 		{"internal/oci", module + "internal/store"},
+		{"internal/qemu", module + "internal/guest/runner"},
+		{"internal/guest/check", module + "internal/qemu"},
+		{"internal/disk", module + "internal/container"},
+		{"internal/container", module + "internal/openqa"},
 	}
 	for _, tt := range tests {
 		if refuse(tt.folder, tt.imported, false) == "" {

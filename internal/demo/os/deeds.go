@@ -39,8 +39,10 @@ func configure() play.Act {
 
 // repository makes a git repository of an example.
 func repository(name string) []play.Act {
+	from, name := "$examples/"+name, "example/"+name
 	return []play.Act{
-		play.Tool("cp", "-r", "$examples/"+name, name),
+		play.Tool("mkdir", "-p", "example"),
+		play.Tool("cp", "-r", from, name),
 		play.Tool("git", "init", "--quiet", "--initial-branch=main", name),
 		play.Tool("git", "-C", name, "config", "user.name", "Maintainer"),
 		play.Tool("git", "-C", name, "config", "user.email", "maintainer@example.com"),
@@ -49,7 +51,7 @@ func repository(name string) []play.Act {
 	}
 }
 
-const imageFolder = "hello-os/images/hello-os/"
+const imageFolder = "example/hello-os/images/hello-os/"
 
 // addPackage takes what was released into the image.
 func addPackage() play.Act {
@@ -59,8 +61,8 @@ func addPackage() play.Act {
 func commit(message string) play.Act {
 	return func(ctx context.Context, s *play.Stage) error {
 		for _, act := range []play.Act{
-			play.Tool("git", "-C", "hello-os", "add", "--all"),
-			play.Tool("git", "-C", "hello-os", "commit", "--quiet", "--message", message),
+			play.Tool("git", "-C", "example/hello-os", "add", "--all"),
+			play.Tool("git", "-C", "example/hello-os", "commit", "--quiet", "--message", message),
 		} {
 			if err := act(ctx, s); err != nil {
 				return err
@@ -73,7 +75,7 @@ func commit(message string) play.Act {
 // release builds the image of the newest commit and enters it into next. It finds $digestN.
 func release(n string) play.Act {
 	return func(ctx context.Context, s *play.Stage) error {
-		args := with("image", "release", "hello-os", "--repo", "hello-os", "--key", "config/keys/unit.key",
+		args := with("image", "release", "hello-os", "--repo", "example/hello-os", "--key", "config/keys/unit.key",
 			"--log", "https://ci.example.com/image/"+n, "--label", "containers.bootc=1", "--confirm")
 		if err := play.Slipway(args...)(ctx, s); err != nil {
 			return err
@@ -92,7 +94,7 @@ func disk(n string) play.Act {
 // bootTest are the arguments that boot disk n and test it.
 func bootTest(n string, more ...string) []string {
 	return append([]string{
-		"vm", "test", "--image", "disks/" + n + "/hello-os.qcow2", "--plan", "hello-os/tests/plan.yaml", "--artifacts", "reports/" + n,
+		"vm", "test", "--image", "disks/" + n + "/hello-os.qcow2", "--plan", "example/hello-os/tests/plan.yaml", "--artifacts", "reports/" + n,
 		"--store", "store", "--key", "config/keys/boot.key", "--log", "https://ci.example.com/boot/" + n,
 	}, more...)
 }

@@ -43,7 +43,7 @@ const about = `What the demonstration of an operating system's way left; the nex
 reports/     of each boot test: open report.html; boot.png is the screen
 openqa/      of openQA: screenshots, logs and JUnit
 disks/       the disks, each with the record of what it was made of
-hello-os/    the repository of the image, hello-guest/ that of its package
+example/     the repositories of the image and of its package
 store/       evidence, ledgers and plans
 termina-component-testing/, termina-components/   the buckets of disks under test and of released ones
 config/      channels and keys, made for this demonstration alone

@@ -38,9 +38,9 @@ func packages() play.Scene {
 		Title: "A package of ours is released",
 		About: "hello-guest becomes a version, packages and a tag; the image takes the package from the release.",
 		Acts: slices.Concat(repository("hello-guest"), []play.Act{
-			play.Slipway("release", "create", "--repo", "hello-guest", "--ref", "main", "--targets", "deb12", "--store", "store"),
-			play.Kept("version", "git", "-C", "hello-guest", "tag"),
-			play.Slipway("release", "download", "--store", "store", "--repo", "hello-guest", "--version", "$version", "--output", "packages"),
+			play.Slipway("release", "create", "--repo", "example/hello-guest", "--ref", "main", "--targets", "deb12", "--store", "store"),
+			play.Kept("version", "git", "-C", "example/hello-guest", "tag"),
+			play.Slipway("release", "download", "--store", "store", "--repo", "example/hello-guest", "--version", "$version", "--output", "packages"),
 		}),
 	}
 }
