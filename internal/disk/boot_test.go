@@ -128,6 +128,9 @@ func TestBoot(t *testing.T) {
 // A guest that wrote its other slot boots it once, then the old one again; a slot that
 // cannot be loaded gives way.
 func TestSlots(t *testing.T) {
+	if os.Getenv("SLIPWAY_E2E") != "os" {
+		t.Skip("two more boots take a minute; run: make e2e-os")
+	}
 	b, o := builder(t), usual()
 	o.Formats, o.Arguments, o.Size, o.Slots = []Format{Raw}, []string{"quiet", "panic=-1"}, 448*mib, 2
 	folder := t.TempDir()
