@@ -65,8 +65,8 @@ func update(from string) error {
 	if err := copyDevice(partition(from, rootPartitions["a"]), target); err != nil {
 		return err
 	}
-	return mounted(partition(from, espPartition), func(source string) error {
-		return mounted(partition(disk, espPartition), func(esp string) error {
+	return mounted(partition(from, espPartition), syscall.MS_RDONLY, func(source string) error {
+		return mounted(partition(disk, espPartition), 0, func(esp string) error {
 			if err := copyKernel(filepath.Join(source, "slipway", "a"), filepath.Join(esp, "slipway", to), target); err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ func rollback() error {
 	if err != nil {
 		return err
 	}
-	return mounted(partition(disk, espPartition), func(esp string) error {
+	return mounted(partition(disk, espPartition), 0, func(esp string) error {
 		if _, err := os.Stat(filepath.Join(esp, "slipway", other(slot), "boot.cfg")); err != nil {
 			return fmt.Errorf("there is nothing to go back to: %w", err)
 		}
@@ -159,13 +159,13 @@ func copyDevice(from, to string) error {
 type onlyWriter struct{ io.Writer }
 
 // mounted calls do with a folder that an ESP is mounted at.
-func mounted(device string, do func(folder string) error) (err error) {
+func mounted(device string, flags uintptr, do func(folder string) error) (err error) {
 	folder, err := os.MkdirTemp("/run", "hello-os-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(folder)) }()
-	if err := syscall.Mount(device, folder, "vfat", 0, ""); err != nil {
+	if err := syscall.Mount(device, folder, "vfat", flags, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", device, err)
 	}
 	defer func() {
