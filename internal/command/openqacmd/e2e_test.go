@@ -20,7 +20,7 @@ import (
 )
 
 // example is the suite that the documentation shows.
-var example = filepath.Join("..", "..", "..", "examples", "openqa")
+var example = filepath.Join("..", "..", "..", "examples", "hello-os", "tests", "openqa")
 
 // suiteOf is a suite of the test distribution: each job is a name and its settings.
 func suiteOf(jobs ...string) string {

@@ -52,7 +52,7 @@ func openRegistry(ctx context.Context, s *play.Stage, login string) (stop func()
 // openQA starts an openQA with the tests of hello-os, and writes down its key.
 func openQA(ctx context.Context, s *play.Stage) (stop func() error, err error) {
 	fmt.Fprintln(s.Env.Stderr, "starting openQA")
-	server, err := openqa.Launch(ctx, filepath.Join(s.Vars["examples"], "openqa", "hello-os"))
+	server, err := openqa.Launch(ctx, filepath.Join(s.Vars["examples"], "hello-os", "tests", "openqa", "hello-os"))
 	if err != nil {
 		return nil, err
 	}
