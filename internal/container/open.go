@@ -109,10 +109,7 @@ func (c Cache) archive(ctx context.Context, o *Opened, files []string, inner str
 		return err
 	}
 	return c.hold(ctx, o, inner, func(ctx context.Context, tree string) error {
-		if strings.HasSuffix(file, ".squashfs") {
-			return program(ctx, nil, "unsquashfs", "-quiet", "-no-progress", "-force", "-dest", tree, file)
-		}
-		return program(ctx, nil, append(untar(tree), "--file="+file)...)
+		return unpackArchive(ctx, file, tree)
 	})
 }
 

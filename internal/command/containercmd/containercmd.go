@@ -30,6 +30,7 @@ func Group(env cli.Env) *cobra.Command {
 // flags are what a test of a container takes.
 type flags struct {
 	evidence evidenceflags.Flags
+	pairing  pairingFlags
 
 	plan, denylist, track string
 	set                   map[string]string
@@ -54,7 +55,11 @@ nothing here. ${NAME} in it is the value that --set gives; $${ is a plain ${.
 Into the artifacts' folder go report.html, junit_guest.xml, run.json, consoles and
 journals. With --store the results are signed and filed as evidence about the root's
 digest; failed tests are evidence too. The exit code is 1 when a test failed that no
-denylist entry excuses.`
+denylist entry excuses.
+
+With --suite no ROOT is named: the container and the virtual machine of the suite are what
+their channels hold by the ledger, looked up once; the machine is booted, the container is
+started in it, and the evidence is named as the suite is, and about both digests.`
 
 func (f *flags) help() string { return strings.Replace(help, "%s", container.Forms, 1) }
 
@@ -62,12 +67,16 @@ func (f *flags) help() string { return strings.Replace(help, "%s", container.For
 func Test(env cli.Env) *cobra.Command {
 	f := &flags{}
 	c := &cobra.Command{
-		Use: "test ROOT", Short: "Start a container and test what starts", Long: f.help(),
+		Use: "test [ROOT]", Short: "Start a container and test what starts", Long: f.help(),
 		Example: `  slipway container test rootfs:guest.tar.xz --plan plan.yaml --set milestone=74
   slipway container test lxd:metadata.tar.xz,rootfs.tar.xz --plan plan.yaml --runtime lxd
-  slipway container test HOST/PATH@sha256:HEX --plan plan.yaml --store gs://BUCKET --key boot.key --log URL`,
+  slipway container test HOST/PATH@sha256:HEX --plan plan.yaml --store gs://BUCKET --key boot.key --log URL
+  slipway container test --suite pfq --suites suites.yaml --store gs://BUCKET --key pair.key --log URL`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.artifacts = cmp.Or(f.artifacts, env.Getenv("ARTIFACTS"), "artifacts")
+			if err := f.pairing.settle(c.Flags()); err != nil {
+				return err
+			}
 			return f.run(c.Context(), env, args)
 		},
 	}
@@ -79,7 +88,7 @@ func Test(env cli.Env) *cobra.Command {
 func Tester(env cli.Env) *cobra.Command {
 	f := &flags{}
 	c := &cobra.Command{
-		Use: "container-tester ROOT", Short: "Start a container and test what starts", Long: f.help(),
+		Use: "container-tester [ROOT]", Short: "Start a container and test what starts", Long: f.help(),
 		Example: "  container-tester HOST/PATH@sha256:HEX --plan plan.yaml --store /store --key /secrets/container/key --log URL",
 		RunE: func(c *cobra.Command, args []string) error {
 			job, err := jobenv.Read(env.Getenv)
@@ -92,6 +101,9 @@ func Tester(env cli.Env) *cobra.Command {
 			if f.artifacts = cmp.Or(f.artifacts, job.Artifacts); f.artifacts == "" {
 				return cli.Misuse("--artifacts is missing, and $ARTIFACTS is not set; name a folder for the report")
 			}
+			if err := f.pairing.settle(c.Flags()); err != nil {
+				return err
+			}
 			return f.run(c.Context(), env, args)
 		},
 	}
@@ -101,6 +113,7 @@ func Tester(env cli.Env) *cobra.Command {
 
 func (f *flags) add(to *pflag.FlagSet) {
 	f.evidence.Add(to, "container")
+	f.pairing.add(to)
 	to.StringVar(&f.plan, "plan", "", "what is expected of the guest: a test plan, as in docs/vm-plan.md")
 	to.StringToStringVar(&f.set, "set", nil, "value of a variable of the plan, NAME=VALUE, as milestone=74; may be given more than once")
 	to.StringVar(&f.denylist, "denylist", "", "tests that are known to fail, until when and who works on them")
@@ -116,12 +129,21 @@ func (f *flags) add(to *pflag.FlagSet) {
 
 // check refuses misuse before anything is read.
 func (f *flags) check(args []string) error {
-	switch {
+	switch suite := f.pairing.suite != ""; {
+	case suite && len(args) > 0:
+		return cli.Misuse("--suite takes what the channels hold; leave %s out", args[0])
+	case suite && (f.plan != "" || f.runtime != container.Auto || f.network || len(f.binds) > 0):
+		return cli.Misuse("--plan, --runtime, --network and --bind are not for --suite, whose plan and virtual machine the suites' file says")
+	case suite:
+		if err := f.pairing.check(); err != nil {
+			return err
+		}
 	case len(args) != 1:
 		return cli.Misuse("name one root file system: %s", container.Forms)
 	case f.plan == "":
 		return cli.Misuse("--plan is missing; name a test plan (docs/vm-plan.md says what is in it)")
-	case f.deadline <= 0:
+	}
+	if f.deadline <= 0 {
 		return cli.Misuse("--deadline %s is no time to run in", f.deadline)
 	}
 	if f.runtime != container.Auto {

@@ -20,44 +20,75 @@ import (
 	"slipway.dev/slipway/internal/guest/runner"
 )
 
-// tests are one plan on one container.
+// tests are one plan on one guest.
 type tests struct {
 	*flags
 	env    cli.Env
 	what   *plan.Plan
 	denied *plan.Denylist
-	root   *container.Opened
+
+	suite    string             // that its results are of, in the reports
+	guest    string             // what is tested, for people
+	subjects []evidence.Subject // the same by digest, the first one first
+	facts    []guest.Fact       // what it ran in
 }
 
-func (f *flags) run(ctx context.Context, env cli.Env, args []string) (err error) {
+func (f *flags) run(ctx context.Context, env cli.Env, args []string) error {
 	if err := f.check(args); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("not done within --deadline %s", f.deadline))
 	defer cancel()
 	t := &tests{flags: f, env: env}
-	if t.what, t.denied, err = f.loadPlan(); err != nil {
+	if f.pairing.suite != "" {
+		return t.pair(ctx)
+	}
+	return t.container(ctx, args[0])
+}
+
+// container tests a root file system on this machine.
+func (t *tests) container(ctx context.Context, reference string) (err error) {
+	if t.what, t.denied, err = t.loadPlan(t.plan); err != nil {
 		return err
 	}
-	runtime, err := container.Choose(ctx, f.runtime, t.say)
+	runtime, err := container.Choose(ctx, t.runtime, t.say)
 	if err != nil {
 		return err
 	}
-	cache, err := f.cacheFolder()
+	cache, err := t.roots()
 	if err != nil {
 		return err
 	}
-	if t.root, err = (container.Cache{Folder: cache, Say: t.say}).Open(ctx, args[0]); err != nil {
+	root, err := cache.Open(ctx, reference)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.root.Close()) }()
-	if t.evidence.Wanted() && t.root.Digest == "" && len(t.evidence.Subjects()) == 0 {
+	defer func() { err = errors.Join(err, root.Close()) }()
+	binds, err := t.bound()
+	if err != nil {
+		return err
+	}
+	t.suite, t.guest, t.facts = t.what.Name+"/container", root.Name, []guest.Fact{{Name: "runtime", Value: runtime.Name()}}
+	switch {
+	case root.Digest != "":
+		t.subjects = []evidence.Subject{{Name: root.Name, Digest: root.Digest}}
+		t.say(fmt.Sprintf("%s is %s", root.Name, root.Digest))
+	case t.evidence.Wanted() && len(t.evidence.Subjects()) == 0:
 		return cli.Misuse("evidence is about a digest, and a folder has none; name an archive or an image, or --subject")
 	}
-	return t.all(ctx, runtime)
+	return t.all(ctx, runner.Config{
+		Jobs:    1,
+		Starter: runtime.Starter(container.Config{Root: root.Root, Network: t.network, Binds: binds, Boot: t.what.Machine.Boot}),
+	})
 }
 
 func (t *tests) say(message string) { t.env.Log().Info(message) }
+
+// roots are root file systems that were unpacked before.
+func (t *tests) roots() (container.Cache, error) {
+	folder, err := t.cacheFolder()
+	return container.Cache{Folder: folder, Say: t.say}, err
+}
 
 func (f *flags) cacheFolder() (string, error) {
 	if f.cache != "" {
@@ -70,24 +101,18 @@ func (f *flags) cacheFolder() (string, error) {
 	return filepath.Join(cache, "slipway", "containers"), nil
 }
 
-func (t *tests) all(ctx context.Context, runtime container.Runtime) error {
-	if t.root.Digest != "" {
-		t.say(fmt.Sprintf("%s is %s", t.root.Name, t.root.Digest))
+// all runs the plan. The caller says what starts the guest.
+func (t *tests) all(ctx context.Context, c runner.Config) error {
+	c.Plan, c.Denylist, c.Where = t.what, t.denied, plan.Where{Track: t.track}
+	c.Guest, c.FirstRelease, c.Artifacts, c.Say, c.Event = t.guest, true, t.artifacts, t.say, t.tell
+	if len(t.subjects) > 0 {
+		c.Digest = t.subjects[0].Digest
 	}
-	binds, err := t.bound()
-	if err != nil {
-		return err
-	}
-	run, broken := runner.Run(ctx, runner.Config{
-		Plan: t.what, Denylist: t.denied, Where: plan.Where{Track: t.track},
-		Guest: t.root.Name, Digest: t.root.Digest, Jobs: 1, FirstRelease: true,
-		Starter:   runtime.Starter(container.Config{Root: t.root.Root, Network: t.network, Binds: binds, Boot: t.what.Machine.Boot}),
-		Artifacts: t.artifacts, Say: t.say, Event: t.tell,
-	})
+	run, broken := runner.Run(ctx, c)
 	if run == nil || broken != nil && !tried(run) {
 		return broken
 	}
-	run.Environment = append([]guest.Fact{{Name: "runtime", Value: runtime.Name()}}, run.Environment...)
+	run.Environment = append(t.facts, run.Environment...)
 	return t.end(ctx, run, broken)
 }
 
@@ -121,7 +146,7 @@ func (t *tests) end(ctx context.Context, run *guest.Run, broken error) error {
 	if err != nil {
 		return errors.Join(broken, err)
 	}
-	suites := []report.Suite{{Name: t.what.Name + "/container", Run: run, Console: found}}
+	suites := []report.Suite{{Name: t.suite, Run: run, Console: found}}
 	page := filepath.Join(t.artifacts, report.HTMLFile)
 	err = report.Write(t.artifacts, suites)
 	if err == nil {
@@ -159,10 +184,7 @@ func (t *tests) file(ctx context.Context, v report.Verdict) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), filing)
 	defer cancel()
-	r := evidence.Result{Outcome: evidence.Passed, Passed: v.Passed, Warned: v.Warned, Failed: v.Failed}
-	if t.root.Digest != "" {
-		r.Subjects = []evidence.Subject{{Name: t.root.Name, Digest: t.root.Digest}}
-	}
+	r := evidence.Result{Outcome: evidence.Passed, Passed: v.Passed, Warned: v.Warned, Failed: v.Failed, Subjects: t.subjects}
 	switch {
 	case !v.Good:
 		r.Outcome = evidence.Failed

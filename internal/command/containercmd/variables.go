@@ -51,20 +51,20 @@ func substitute(file, text string, set map[string]string) (string, error) {
 }
 
 // loadPlan reads the plan and its denylist. What is wrong in them is misuse: nothing was started.
-func (f *flags) loadPlan() (p *plan.Plan, denied *plan.Denylist, err error) {
-	data, err := os.ReadFile(f.plan)
+func (f *flags) loadPlan(file string) (p *plan.Plan, denied *plan.Denylist, err error) {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, nil, cli.Misuse("read the test plan: %w", err)
 	}
-	text, err := substitute(f.plan, string(data), f.set)
+	text, err := substitute(file, string(data), f.set)
 	if err == nil {
-		p, err = plan.Parse(f.plan, []byte(text))
+		p, err = plan.Parse(file, []byte(text))
 	}
 	if err == nil && f.denylist != "" {
 		denied, err = plan.LoadDenylist(f.denylist, p, time.Now())
 	}
 	if err == nil && p.Upgrades() {
-		err = fmt.Errorf("%s: upgrade is for disks; of a container test the packages' upgrade by run", f.plan)
+		err = fmt.Errorf("%s: upgrade is for disks; of a container test the packages' upgrade by run", file)
 	}
 	if err != nil {
 		return nil, nil, &cli.UsageError{Err: err}
