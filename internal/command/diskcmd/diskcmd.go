@@ -32,7 +32,7 @@ import (
 
 // Group is `slipway disk`.
 func Group(env cli.Env) *cobra.Command {
-	return cli.Group("disk", "Make bootable disks of OS images, and look at them", Build(env), Show(env))
+	return cli.Group("disk", "Make bootable disks of OS images, and look at them", Build(env), Pull(env), Show(env))
 }
 
 const help = `Make a bootable disk of an OS image.
@@ -57,7 +57,7 @@ type flags struct {
 	arguments               []string
 	slots                   int
 	cache                   string
-	timeout                 time.Duration
+	timeout, wait           time.Duration
 	push, bucket, builder   string
 	dryRun                  bool
 	form                    command.Form
@@ -109,7 +109,8 @@ func (f *flags) add(to *pflag.FlagSet) {
 	to.StringArrayVar(&f.arguments, "karg", nil, "a kernel argument, after those of the image's /usr/lib/bootc/kargs.d; may be given more than once")
 	to.IntVar(&f.slots, "slots", 1, "roots: 1, or 2 for upgrades that can be rolled back")
 	to.StringVar(&f.cache, "cache", "", "folder for layers that are kept between runs (default: slipway in the user's cache folder)")
-	to.DurationVar(&f.timeout, "timeout", time.Hour, "how long it may take")
+	to.DurationVar(&f.timeout, "timeout", time.Hour, "how long it may take, beside --wait")
+	to.DurationVar(&f.wait, "wait", 0, "wait this long for the image to be in its registry")
 	to.StringVar(&f.push, "push", "", "push the disks to this repository, HOST/PATH, which has the image, as artifacts that refer to it")
 	to.StringVar(&f.bucket, "bucket", "", "put the disks, by their digests, into "+storeurl.Forms)
 	to.StringVar(&f.builder, "builder", "slipway", "what makes the disk: slipway, or bootc for bootc-image-builder in podman, as root")
@@ -185,9 +186,12 @@ func (f *flags) run(ctx context.Context, env cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("not done within --timeout %s", f.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, f.wait+f.timeout, fmt.Errorf("not done within --timeout %s", f.timeout))
 	defer cancel()
 	say := func(message string) { fmt.Fprintln(env.Stderr, message) }
+	if err := awaitImage(ctx, args[0], f.wait, say); err != nil {
+		return err
+	}
 	b := disk.Builder{Cache: f.cache, Say: say}
 	if f.dryRun {
 		plan, err := b.Plan(ctx, args[0], o)

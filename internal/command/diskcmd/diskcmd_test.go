@@ -27,6 +27,12 @@ func TestMisuse(t *testing.T) {
 		{[]string{"build", pinned, "--to", "x", "--builder", "bootc", "--slots", "2"}, "decides the layout"},
 		{[]string{"build", pinned, "--to", "x", "--name", "../x"}, "no name of a disk"},
 		{[]string{"build", pinned, "--to", "x", "--timeout", "0s"}, "must be more than 0"},
+		{[]string{"build", "oci:out", "--to", "x", "--wait", "1m"}, "--wait is for an image in a registry"},
+		{[]string{"pull"}, "name one image"},
+		{[]string{"pull", pinned}, "--to is missing"},
+		{[]string{"pull", "out/hello-os", "--to", "x"}, "an image is named HOST/PATH@sha256:HEX"},
+		{[]string{"pull", "localhost:1/os:v1", "--to", "x", "--format", "vmdk"}, "no form of a disk"},
+		{[]string{"pull", "localhost:1/os:v1", "--to", "x", "--wait", "-1s"}, "--wait not less"},
 		{[]string{"show"}, "name one disk"},
 	}
 	for _, tt := range tests {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"slipway.dev/slipway/internal/disk/sparse"
 	"slipway.dev/slipway/internal/evidence"
 	"slipway.dev/slipway/internal/qemu"
 	"slipway.dev/slipway/internal/scratch"
@@ -137,33 +138,17 @@ func unpackBundle(ctx context.Context, file, folder string) (err error) {
 		if header.Typeflag != tar.TypeReg {
 			return fmt.Errorf("%s is no file in it", header.Name)
 		}
-		if err := writeSparse(filepath.Join(folder, header.Name), r); err != nil {
+		if err := writeFile(filepath.Join(folder, header.Name), r); err != nil {
 			return err
 		}
 	}
 }
 
-// writeSparse writes a file with holes where there are zeros, which is most of a root.
-func writeSparse(file string, from io.Reader) (err error) {
+func writeFile(file string, from io.Reader) (err error) {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	block, zeros, size := make([]byte, 64<<10), make([]byte, 64<<10), int64(0)
-	for {
-		n, err := io.ReadFull(from, block)
-		if string(block[:n]) != string(zeros[:n]) {
-			if _, err := f.WriteAt(block[:n], size); err != nil {
-				return err
-			}
-		}
-		size += int64(n)
-		switch {
-		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return f.Truncate(size)
-		case err != nil:
-			return err
-		}
-	}
+	return sparse.Write(f, from)
 }

@@ -6,12 +6,12 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -24,6 +24,7 @@ import (
 	"slipway.dev/slipway/internal/disk"
 	"slipway.dev/slipway/internal/oci"
 	"slipway.dev/slipway/internal/progress"
+	"slipway.dev/slipway/internal/store"
 )
 
 // ArtifactType is what a registry and its clients know a disk by.
@@ -35,7 +36,9 @@ const (
 	KernelAnnotation = "dev.slipway.disk.kernel"
 )
 
-const emptyType types.MediaType = "application/vnd.oci.empty.v1+json"
+// recordType is the media type of the record of what a disk was made of, which is the
+// configuration of its artifact.
+const recordType types.MediaType = "application/vnd.slipway.disk.record.v1+json"
 
 // Pushed is a disk in a registry.
 type Pushed struct {
@@ -71,7 +74,11 @@ func (r Registry) Push(ctx context.Context, record *disk.Record, folder string) 
 }
 
 func (r Registry) pushFile(ctx context.Context, client *oci.Client, image oci.Manifest, record *disk.Record, file disk.File, folder string) (string, error) {
-	manifest, err := manifestOf(image, record, file)
+	about, err := recordOf(record, file)
+	if err != nil {
+		return "", err
+	}
+	manifest, err := manifestOf(image, about, record.Boot.Version, file)
 	if err != nil {
 		return "", err
 	}
@@ -81,7 +88,7 @@ func (r Registry) pushFile(ctx context.Context, client *oci.Client, image oci.Ma
 	}
 	host := repository.RegistryStr()
 	defer progress.Watch(10*time.Second, "push "+file.Name, r.Say)()
-	for _, layer := range []v1.Layer{static.NewLayer([]byte("{}"), emptyType), blob{file, filepath.Join(folder, file.Name)}} {
+	for _, layer := range []v1.Layer{static.NewLayer(about, recordType), blob{file, filepath.Join(folder, file.Name)}} {
 		if err := remote.WriteLayer(repository, layer, options(ctx)...); err != nil {
 			return "", oci.Explain("send a blob", host, err)
 		}
@@ -101,9 +108,16 @@ func options(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(transport)}
 }
 
-// manifestOf is a disk's manifest. It depends on the image, the disk and its name alone, so
-// that a disk that is pushed again is the same artifact.
-func manifestOf(image oci.Manifest, record *disk.Record, file disk.File) (oci.Manifest, error) {
+// recordOf is the record of one disk, without what can differ when the same is made again.
+func recordOf(record *disk.Record, file disk.File) ([]byte, error) {
+	one := *record
+	one.Image.Reference, one.Files = "", []disk.File{file}
+	return store.MarshalJSON(one)
+}
+
+// manifestOf is a disk's manifest. It depends on the image, the disk and its record alone,
+// so that a disk that is pushed again is the same artifact.
+func manifestOf(image oci.Manifest, about []byte, kernel string, file disk.File) (oci.Manifest, error) {
 	subject, err := v1.NewHash(image.Digest)
 	if err != nil {
 		return oci.Manifest{}, err
@@ -112,24 +126,24 @@ func manifestOf(image oci.Manifest, record *disk.Record, file disk.File) (oci.Ma
 	if err != nil {
 		return oci.Manifest{}, err
 	}
-	config, _, err := v1.SHA256(strings.NewReader("{}"))
+	config, size, err := v1.SHA256(bytes.NewReader(about))
 	if err != nil {
 		return oci.Manifest{}, err
 	}
 	raw, err := json.Marshal(v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: ArtifactType,
-		Config: v1.Descriptor{MediaType: emptyType, Digest: config, Size: 2},
+		Config: v1.Descriptor{MediaType: recordType, Digest: config, Size: size},
 		Layers: []v1.Descriptor{{
 			MediaType: mediaType(file.Format), Digest: digest, Size: file.Size,
 			Annotations: map[string]string{"org.opencontainers.image.title": file.Name},
 		}},
-		Annotations: map[string]string{FormatAnnotation: string(file.Format), KernelAnnotation: record.Boot.Version},
+		Annotations: map[string]string{FormatAnnotation: string(file.Format), KernelAnnotation: kernel},
 		Subject:     &v1.Descriptor{MediaType: types.MediaType(image.MediaType), Digest: subject, Size: int64(len(image.Raw))},
 	})
 	if err != nil {
 		return oci.Manifest{}, err
 	}
-	sum, _, err := v1.SHA256(strings.NewReader(string(raw)))
+	sum, _, err := v1.SHA256(bytes.NewReader(raw))
 	return oci.Manifest{Digest: sum.String(), MediaType: string(types.OCIManifestSchema1), Raw: raw}, err
 }
 
