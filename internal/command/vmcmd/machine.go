@@ -104,14 +104,11 @@ func (f *machineFlags) apply(m *plan.Machine) error {
 		m.Firmware = f.firmware
 	}
 	if f.kernel != "" || f.bundle {
-		m.Firmware = []string{direct}
+		m.Firmware = []string{plan.Direct}
 	}
 	m.Firmware = slices.Compact(slices.Clone(m.Firmware))
 	return nil
 }
-
-// direct stands for the firmware of a guest whose kernel is booted without any.
-const direct = "direct"
 
 // config is the machine that boots the image under a firmware.
 func (f *machineFlags) config(m plan.Machine, firmware string, of *source, say func(string)) qemu.Config {
@@ -120,7 +117,7 @@ func (f *machineFlags) config(m plan.Machine, firmware string, of *source, say f
 		Kernel: of.kernel, Initrd: of.initrd, Append: of.append, Disks: slices.Clone(of.disks),
 		Talk: f.talk, User: f.user, Seed: f.seed, SSHPort: f.sshPort, Online: f.online, Say: say,
 	}
-	if firmware != direct {
+	if firmware != plan.Direct {
 		c.Firmware = firmware
 	}
 	return c

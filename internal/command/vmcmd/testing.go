@@ -135,7 +135,7 @@ func (t *tests) add(suite, firmware string, run *guest.Run, machine qemu.Config)
 	for _, test := range run.Tests {
 		below(firmware, test.Files)
 	}
-	found, err := report.Consoles(t.artifacts, run, ignored(t.what))
+	found, err := report.Consoles(t.artifacts, run, t.what.Console.Names())
 	t.suites = append(t.suites, report.Suite{Name: suite, Run: run, Console: found})
 	t.commands = append(t.commands, report.Shell(run.Command))
 	return err
@@ -146,13 +146,6 @@ func below(folder string, files []string) {
 	for i, file := range files {
 		files[i] = path.Join(folder, file)
 	}
-}
-
-func ignored(p *plan.Plan) (names []string) {
-	for _, i := range p.Console.Ignore {
-		names = append(names, i.Pattern)
-	}
-	return names
 }
 
 // facts are what the guest ran in.

@@ -3,6 +3,9 @@ package console
 // examples are lines that consoles showed: those that a pattern is for, and those that
 // look like them and are no failure, or another one.
 var examples = map[string]struct{ yes, no []string }{
+	Flood: {
+		[]string{"[slipway: the console printed more than 67108864 bytes; what follows is not kept]", "[slipway: the console printed more than 10 bytes; what follows"},
+		[]string{"console flood", "-- [slipway: the console printed more than 1 bytes"}},
 	"no-boot-device": {
 		[]string{"No bootable device.", "BdsDxe: No bootable option or device was found.", "UEFI Interactive Shell v2.2", "Missing operating system"},
 		[]string{"Booting from Hard Disk...", "BdsDxe: starting Boot0001 \"UEFI QEMU HARDDISK QM00001 \" from PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x0,0xFFFF,0x0)", "Welcome to your operating system"}},

@@ -58,16 +58,17 @@ const Flood = "console-flood"
 var flooded = Pattern{
 	Name: Flood, Severity: Fatal,
 	Means: "the guest prints without end, and no more of it is kept; look at what it repeats",
+	words: []string{"[slipway: the console printed more"}, match: `^\[slipway: the console printed more than \d+ bytes; what follows`,
 }
 
 // Patterns are all patterns that are looked for, in the order in which findings of one line are told.
 func Patterns() []Pattern {
-	return slices.Concat(firmwarePatterns, kernelPatterns, memoryPatterns, storagePatterns, bootPatterns, unitPatterns, programPatterns)
+	return slices.Concat([]Pattern{flooded}, firmwarePatterns, kernelPatterns, memoryPatterns, storagePatterns, bootPatterns, unitPatterns, programPatterns)
 }
 
 // Known says whether a finding can have this name, for whoever names one in a file.
 func Known(name string) bool {
-	return name == Flood || slices.ContainsFunc(Patterns(), func(p Pattern) bool { return p.Name == name })
+	return slices.ContainsFunc(Patterns(), func(p Pattern) bool { return p.Name == name })
 }
 
 // kernel begins a message of the kernel, on a console and in a journal.

@@ -84,10 +84,17 @@ func (w *Watcher) keep(p []byte) error {
 		return fmt.Errorf("write the console's log: %w", err)
 	}
 	if flood {
+		if _, err := fmt.Fprintf(w.options.Log, "\n"+cutFormat+"\n", w.options.MaxLog); err != nil {
+			return fmt.Errorf("write the console's log: %w", err)
+		}
 		w.announce(w.found.add(w.scanner.flood, Match{Line: fmt.Sprintf("more than %d bytes; what follows is not kept", w.options.MaxLog)}))
 	}
 	return nil
 }
+
+// cutFormat is the last line of a log that was cut, for people, and for who scans the log
+// of a flood again.
+const cutFormat = "[slipway: the console printed more than %d bytes; what follows is not kept]"
 
 // take scans one line, or puts what is there of it aside, and returns the rest.
 func (w *Watcher) take(p []byte) (rest []byte) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,9 @@ type Denied struct {
 	Firmware string `yaml:"firmware"`
 	Track    string `yaml:"track"`
 }
+
+// Direct is the firmware of a guest whose kernel is started without any.
+const Direct = "direct"
 
 // Where is where a run takes place, as entries of a denylist tell apart.
 type Where struct {
@@ -77,8 +81,8 @@ func (d Denied) check(p *Plan, now time.Time) []string {
 	if strings.TrimSpace(d.Reason) == "" {
 		problems = append(problems, "reason: say in a line why it fails")
 	}
-	if d.Firmware != "" && d.Firmware != "uefi" && d.Firmware != "bios" {
-		problems = append(problems, fmt.Sprintf("firmware %q: want uefi or bios", d.Firmware))
+	if !slices.Contains([]string{"", "uefi", "bios", Direct}, d.Firmware) {
+		problems = append(problems, fmt.Sprintf("firmware %q: want uefi, bios or %s", d.Firmware, Direct))
 	}
 	switch year := dayOf(now).AddDate(1, 0, 0); {
 	case d.Expires.IsZero():

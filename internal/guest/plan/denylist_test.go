@@ -33,7 +33,7 @@ func TestBadDenylists(t *testing.T) {
 		{"the boot", "{test: boot, tracker: https://example.com/1, reason: r, expires: 2026-12-31}", "plan hello-os has no such test"},
 		{"no test", "{tracker: https://example.com/1, reason: r, expires: 2026-12-31}", "test: want a name or a pattern"},
 		{"no pattern", "{test: '[', tracker: https://example.com/1, reason: r, expires: 2026-12-31}", "test: want a name or a pattern"},
-		{"firmware", "{test: kernel, firmware: efi, tracker: https://example.com/1, reason: r, expires: 2026-12-31}", `firmware "efi": want uefi or bios`},
+		{"firmware", "{test: kernel, firmware: efi, tracker: https://example.com/1, reason: r, expires: 2026-12-31}", `firmware "efi": want uefi, bios or direct`},
 		{"unknown field", "{test: kernel, until: 2026-12-31}", "line 2: field until not found in type plan.Denied"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -43,9 +43,12 @@ type Ignored struct {
 	Reason  string `yaml:"reason"`
 }
 
-// Ignores says whether findings of a pattern do not count.
-func (c Console) Ignores(pattern string) bool {
-	return slices.ContainsFunc(c.Ignore, func(i Ignored) bool { return i.Pattern == pattern })
+// Names are the patterns whose findings do not count.
+func (c Console) Names() (names []string) {
+	for _, i := range c.Ignore {
+		names = append(names, i.Pattern)
+	}
+	return names
 }
 
 // The tests that each run has, whatever its plan says.

@@ -3,6 +3,7 @@ package plan
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Machine.Memory != 512<<20 || p.Machine.Boot != 3*time.Minute || p.Timeout != 90*time.Second || !p.Console.Ignores("selinux-denied") {
+	if p.Machine.Memory != 512<<20 || p.Machine.Boot != 3*time.Minute || p.Timeout != 90*time.Second || !slices.Contains(p.Console.Names(), "selinux-denied") {
 		t.Errorf("got %+v", p)
 	}
 	var names, alone []string

@@ -91,11 +91,9 @@ func (s *session) watch(name string, counts bool) (*watched, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := &watched{name: s.unique(name), counts: counts, dead: make(chan struct{})}
-	options := console.Options{Settle: traceTime, Fatal: func(f console.Finding) {
-		if !s.Plan.Console.Ignores(f.Pattern) {
-			w.death = &guest.BootError{Reason: "died: " + f.String()}
-			close(w.dead)
-		}
+	options := console.Options{MaxLog: s.MaxConsole, Settle: traceTime, Ignore: s.Plan.Console.Names(), Fatal: func(f console.Finding) {
+		w.death = &guest.BootError{Reason: "died: " + f.String()}
+		close(w.dead)
 	}}
 	if s.Artifacts != "" {
 		log, err := os.Create(s.path("console-" + w.name + ".log"))
@@ -195,7 +193,7 @@ func (s *session) judgeConsole() guest.TestResult {
 	var files []string
 	for _, w := range s.consoles {
 		for _, f := range w.watcher.Findings() {
-			counted := w.counts && f.Severity.Bad() && !s.Plan.Console.Ignores(f.Pattern)
+			counted := w.counts && f.Severity.Bad()
 			if counted {
 				bad = append(bad, w.name+": "+f.String())
 				files = append(files, w.files()...)

@@ -36,6 +36,10 @@ type Config struct {
 	Available func() (int64, error) // bytes of memory for machines; nil is enough
 	Artifacts string                // folder for files of the run; empty is nowhere
 
+	// MaxConsole is how much of each console is kept, in bytes: a guest that prints more
+	// has failed. 0 is console.DefaultMaxLog.
+	MaxConsole int64
+
 	// Keep is given the machine of the first test that failed, after all else is done
 	// and before the machine is closed. Nil closes it at once.
 	Keep func(ctx context.Context, test string, m guest.Machine)
@@ -69,7 +73,7 @@ func Run(ctx context.Context, c Config) (*guest.Run, error) {
 	if err == nil {
 		err = errors.Join(s.all(ctx), s.kept.close(), s.ready.close(), s.snapshot.close())
 	}
-	s.finish(err)
+	s.finish(ctx, err)
 	if err != nil {
 		err = fmt.Errorf("run plan %s: %w", c.Plan.Name, err)
 	}

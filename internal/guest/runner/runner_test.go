@@ -236,6 +236,9 @@ func TestCancelled(t *testing.T) {
 	if got, want := statuses(r), "boot:passed a:passed b:skipped c:skipped console:skipped"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if got := result(t, r, "c").Reason; got != "not run: enough" {
+		t.Errorf("the reason is %q", got)
+	}
 	if open := w.open(); len(open) > 0 {
 		t.Errorf("%d machines are still open", len(open))
 	}
@@ -427,6 +430,34 @@ func TestConsole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A guest that floods its console has failed, and what is kept of it is bounded. A finding
+// that is ignored keeps no other from being told.
+func TestFlood(t *testing.T) {
+	floods := func(ctx context.Context, console io.Writer) error {
+		line := []byte("Kernel panic - not syncing: this one is ignored\n")
+		for ctx.Err() == nil {
+			if _, err := console.Write(line); err != nil {
+				return err
+			}
+			time.Sleep(time.Millisecond) // of the test's own clock
+		}
+		return context.Cause(ctx)
+	}
+	p := parsePlan(t, "name: test\nconsole: {ignore: [{pattern: kernel-panic, reason: it is none}]}\ntests:\n- "+runs("a")[0]+"\n")
+	c := Config{Plan: p, MaxConsole: 10_000, Artifacts: t.TempDir()}
+	try(t, &world{boot: floods}, c, func(_ context.Context, r *guest.Run, err error) {
+		if want := "boot:failed a:skipped console:failed"; err != nil || statuses(r) != want {
+			t.Errorf("got %v, %s, want %s", err, statuses(r), want)
+		}
+		if got := result(t, r, "boot").Reason; !strings.HasPrefix(got, "the guest died: console-flood: more than 10000 bytes") {
+			t.Errorf("the reason is %q", got)
+		}
+		if info, err := os.Stat(filepath.Join(c.Artifacts, "console-boot.log")); err != nil || info.Size() > 10_200 {
+			t.Errorf("the log: %v, %v", info, err)
+		}
+	})
 }
 
 func TestEventsComeInPairs(t *testing.T) {

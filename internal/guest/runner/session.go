@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -124,9 +125,12 @@ func fit(want int, available, each int64) int {
 }
 
 // finish puts the results in order. What has none did not run.
-func (s *session) finish(err error) {
+func (s *session) finish(ctx context.Context, err error) {
 	reason := "the guest did not boot"
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // then that is all there is to say
+		reason = "not run: " + oneLine(context.Cause(ctx).Error())
+	case err != nil:
 		reason = "not run: " + oneLine(err.Error())
 	}
 	if err == nil {
