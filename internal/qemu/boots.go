@@ -7,50 +7,58 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"slipway.dev/slipway/internal/guest"
 )
 
-// boots counts the guest's resets.
+// oneReboot is how long the resets of one reboot may be apart. The kernel's reset leaves
+// SeaBIOS in memory as it was while it ran, so SeaBIOS restores itself and resets again,
+// by each means that it has until one works: two to five resets were seen, within 0.2 s.
+const oneReboot = time.Second
+
+// boots counts how often the guest rebooted.
 type boots struct {
 	mu       sync.Mutex
 	answered bool
-	resets   int           // since the guest last answered, beyond one that was asked for
-	next     chan struct{} // closed at the next reset
+	last     time.Time     // when a reboot's first reset was; zero if the guest answered since
+	count    int           // since the guest last answered, beyond one that was asked for
+	next     chan struct{} // closed when it next reboots
 }
 
-// begin says that the guest is about to boot; its answer is awaited. The channel is
-// closed at its next reset, which does not count if it was asked for.
-func (b *boots) begin(asked bool) <-chan struct{} {
+// ask says that the guest is told to reboot; its answer is awaited. The channel is
+// closed when it does, which does not count.
+func (b *boots) ask() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.answered, b.resets = false, 0
-	if asked {
-		b.resets = -1
-	}
+	b.answered, b.count, b.last = false, -1, time.Time{}
 	return b.next
 }
 
 func (b *boots) hasAnswered() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.answered = true
+	b.answered, b.last = true, time.Time{}
 }
 
-// reset counts a reset, and says how many there were since the guest should have answered.
-func (b *boots) reset() int {
+// reset tells of a reset, and says how many reboots there were since the guest should
+// have answered.
+func (b *boots) reset(at time.Time) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	close(b.next)
-	b.next = make(chan struct{})
+	if at.Sub(b.last) >= oneReboot {
+		b.last = at
+		close(b.next)
+		b.next = make(chan struct{})
+		b.count++
+	}
 	if b.answered {
 		return 0
 	}
-	b.resets++
-	return b.resets
+	return b.count
 }
 
-// nextReset is closed when the guest is next reset.
+// nextReset is closed when the guest next reboots.
 func (b *boots) nextReset() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -62,9 +70,7 @@ func (m *Machine) watch() {
 	for e := range m.monitor.events {
 		switch e.Name {
 		case "RESET":
-			if resets := m.boots.reset(); resets > m.config.Resets {
-				m.die(m.ended(rebooted(resets)))
-			}
+			m.wasReset(e)
 		case "GUEST_PANICKED":
 			m.die(m.ended("panicked"))
 		case "SHUTDOWN":
@@ -81,6 +87,17 @@ func (m *Machine) watch() {
 				m.stateMoved(data.Status)
 			}
 		}
+	}
+}
+
+// wasReset counts a reset that the guest made itself.
+func (m *Machine) wasReset(e event) {
+	var data struct{ Guest bool }
+	if json.Unmarshal(e.Data, &data) != nil || !data.Guest {
+		return
+	}
+	if times := m.boots.reset(e.Time.time()); times > m.config.Resets {
+		m.die(m.ended(rebooted(times)))
 	}
 }
 
@@ -178,7 +195,7 @@ func (m *Machine) resetByGuest(ctx context.Context) error {
 	ctx, done := m.during(ctx)
 	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, m.config.Boot, fmt.Errorf("it did not shut down within %s", m.config.Boot))
-	reset := m.boots.begin(true)
+	reset := m.boots.ask()
 	ordered := make(chan error, 1)
 	var ordering sync.WaitGroup
 	ordering.Go(func() { ordered <- m.orderReboot(ctx) })

@@ -30,7 +30,13 @@ type monitor struct {
 type event struct {
 	Name string          `json:"event"`
 	Data json.RawMessage `json:"data"`
+	Time timestamp       `json:"timestamp"`
 }
+
+// timestamp is when something happened, as QEMU says it.
+type timestamp struct{ Seconds, Microseconds int64 }
+
+func (t timestamp) time() time.Time { return time.Unix(t.Seconds, t.Microseconds*1000) }
 
 type reply struct {
 	Return json.RawMessage `json:"return"`
