@@ -71,8 +71,13 @@ func (b *Boot) addInitrd(root *tree.Node, paths ...string) {
 
 // checkKernel sees by its header whether a file is a kernel that PCs boot.
 func checkKernel(kernel *tree.Node) error {
+	f, err := kernel.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
 	begin := make([]byte, 0x206)
-	if _, err := io.ReadFull(kernel.Open(), begin); err != nil || string(begin[0x202:]) != "HdrS" {
+	if _, err := io.ReadFull(f, begin); err != nil || string(begin[0x202:]) != "HdrS" {
 		return errors.New("this is no Linux kernel for x86 (bzImage), so no disk can boot it")
 	}
 	return nil

@@ -2,11 +2,7 @@ package disk
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -71,13 +67,13 @@ func (b Builder) BuildBootc(ctx context.Context, reference string, o Options, fo
 	m := &making{Plan: &Plan{Name: o.Name}, work: work, folder: folder, say: b.Say}
 	record := &Record{Image: Image{image.Reference, image.Digest, image.Manifest}, Builder: "bootc", Tools: map[string]string{"bootc-image-builder": bootcBuilder}}
 	for _, f := range o.Formats {
-		file, err := m.take(f)
+		file, err := m.take(ctx, f)
 		if err != nil {
 			return nil, err
 		}
 		record.Files = append(record.Files, file)
 	}
-	table, err := ReadTable(filepath.Join(work, record.Files[0].Name))
+	table, err := ReadTable(ctx, filepath.Join(work, record.Files[0].Name))
 	if err != nil {
 		return nil, err
 	}
@@ -101,18 +97,17 @@ func (b Builder) runBootc(ctx context.Context, image, work string, o Options) er
 }
 
 // take gives what the builder made its name, and reads its digest.
-func (m *making) take(f Format) (File, error) {
+func (m *making) take(ctx context.Context, f Format) (File, error) {
 	file := File{Name: m.Name + f.extension(), Format: f}
 	to := filepath.Join(m.work, file.Name)
 	if err := os.Rename(filepath.Join(m.work, bootcFiles[f]), to); err != nil {
 		return file, fmt.Errorf("find what bootc-image-builder made: %w", err)
 	}
-	content, err := os.Open(to)
+	info, err := os.Stat(to)
 	if err != nil {
 		return file, err
 	}
-	sum := sha256.New()
-	file.Size, err = io.Copy(sum, content)
-	file.Digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
-	return file, errors.Join(err, content.Close())
+	file.Size = info.Size()
+	file.Digest, err = digest(ctx, to)
+	return file, err
 }

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"slipway.dev/slipway/internal/disk/ext4"
-	"slipway.dev/slipway/internal/disk/gpt"
+	"slipway.dev/slipway/internal/disk/rootfs"
 	"slipway.dev/slipway/internal/disk/source"
 	"slipway.dev/slipway/internal/disk/tree"
 	"slipway.dev/slipway/internal/progress"
@@ -35,7 +34,7 @@ const tellEvery = 10 * time.Second
 // Plan reads an image, down to its layers, and plans its disk.
 func (b Builder) Plan(ctx context.Context, image string, o Options) (*Plan, error) {
 	var planned *Plan
-	err := b.open(ctx, image, o, func(p *Plan, _ *tree.Node) error { planned = p; return nil })
+	err := b.open(ctx, image, o, func(p *Plan, _ *tree.Node, _ string) error { planned = p; return nil })
 	return planned, err
 }
 
@@ -43,15 +42,16 @@ func (b Builder) Plan(ctx context.Context, image string, o Options) (*Plan, erro
 // when all else is. If it fails, or ctx ends, the folder is as it was.
 func (b Builder) Build(ctx context.Context, image string, o Options, folder string) (*Record, error) {
 	var record *Record
-	err := b.open(ctx, image, o, func(p *Plan, root *tree.Node) (err error) {
-		record, err = b.apply(ctx, p, root, folder)
+	err := b.open(ctx, image, o, func(p *Plan, root *tree.Node, scratch string) (err error) {
+		record, err = b.apply(ctx, p, root, scratch, folder)
 		return err
 	})
 	return record, err
 }
 
-// open gives the plan and the files of an image to use, while its layers are open.
-func (b Builder) open(ctx context.Context, reference string, o Options, use func(*Plan, *tree.Node) error) error {
+// open gives the plan, the files of an image and a scratch folder beside them to use,
+// while its layers are sure to stay.
+func (b Builder) open(ctx context.Context, reference string, o Options, use func(*Plan, *tree.Node, string) error) error {
 	if err := errors.Join(o.Check(), checkTools()); err != nil {
 		return err
 	}
@@ -60,56 +60,54 @@ func (b Builder) open(ctx context.Context, reference string, o Options, use func
 		return err
 	}
 	b.Say(fmt.Sprintf("image %s is %s", reference, image.Digest))
-	work, remove, err := scratch.Place{Parent: b.Cache, Prefix: "build-"}.Make()
+	cacheFolder, err := filepath.Abs(b.Cache)
+	if err != nil {
+		return err
+	}
+	work, remove, err := scratch.Place{Parent: cacheFolder, Prefix: "build-"}.Make()
 	if err != nil {
 		return err
 	}
 	defer remove()
-	cache := source.Cache{Folder: filepath.Join(b.Cache, "layers"), Scratch: work, Bound: b.Bound, Say: b.Say}
+	cache := source.Cache{Folder: filepath.Join(cacheFolder, "layers"), Scratch: work, Bound: b.Bound, Say: b.Say}
 	if cache.Bound == 0 {
 		cache.Bound = DefaultBound
 	}
-	layers, err := cache.Layers(ctx, image)
-	if err != nil {
-		return fmt.Errorf("bring image %s: %w", reference, err)
+	if err := b.use(ctx, cache, image, o, use); err != nil {
+		return err
 	}
-	defer source.Close(layers)
-	root, err := merge(ctx, layers, work)
+	return cache.Prune()
+}
+
+func (b Builder) use(ctx context.Context, cache source.Cache, image *source.Image, o Options, use func(*Plan, *tree.Node, string) error) error {
+	layers, release, err := cache.Unpacked(ctx, image)
 	if err != nil {
-		return fmt.Errorf("put image %s together: %w", reference, err)
+		return fmt.Errorf("bring image %s: %w", image.Reference, err)
+	}
+	defer release()
+	root, err := tree.Merge(layers)
+	if err != nil {
+		return fmt.Errorf("put image %s together: %w", image.Reference, err)
 	}
 	p, err := planFor(image, root, o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(use(p, root), cache.Prune())
-}
-
-// merge puts layers together. The files of spare are closed with the process's other
-// temporary ones, when nobody has the tree any more.
-func merge(ctx context.Context, files []*os.File, work string) (*tree.Node, error) {
-	var layers []tree.Layer
-	for _, f := range files {
-		info, err := f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		layers = append(layers, tree.Layer{Content: f, Size: info.Size()})
-	}
-	return tree.Merge(ctx, layers, func(content io.Reader) (io.ReaderAt, error) { return spare(work, content) })
+	return use(p, root, cache.Scratch)
 }
 
 // making is a disk on its way.
 type making struct {
 	*Plan
-	root   *tree.Node
-	work   string // scratch folder, on the same file system as the result
-	disk   *canvas
-	folder string
-	say    func(string)
+	root    *tree.Node
+	scratch string // scratch folder beside the layers, for what is linked to them
+	work    string // scratch folder beside the result
+	disk    string
+	folder  string
+	say     func(string)
 }
 
-func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder string) (*Record, error) {
+func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, beside, folder string) (*Record, error) {
 	for _, warning := range p.Warnings {
 		b.Say("warning: " + warning)
 	}
@@ -117,17 +115,15 @@ func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder str
 	if err != nil {
 		return nil, err
 	}
+	if folder, err = filepath.Abs(folder); err != nil {
+		return nil, err
+	}
 	work, remove, err := scratch.Place{Parent: folder, Prefix: ".disk-"}.Make()
 	if err != nil {
 		return nil, err
 	}
 	defer remove()
-	disk, err := os.Create(filepath.Join(work, "disk"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = disk.Close() }()
-	m := &making{Plan: p, root: root, work: work, disk: &canvas{File: disk}, folder: folder, say: b.Say}
+	m := &making{Plan: p, root: root, scratch: beside, work: work, disk: filepath.Join(work, "disk"), folder: folder, say: b.Say}
 	if err := m.write(ctx); err != nil {
 		return nil, fmt.Errorf("make the disk of %s: %w", p.Image.Reference, err)
 	}
@@ -145,10 +141,10 @@ func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder str
 // write makes the disk. What boots and the root are written at once: they have nothing
 // of the file in common.
 func (m *making) write(ctx context.Context) error {
-	if err := m.disk.Truncate(m.Size); err != nil {
+	if err := errors.Join(os.WriteFile(m.disk, nil, 0o644), os.Truncate(m.disk, m.Size)); err != nil {
 		return err
 	}
-	if err := gpt.Write(m.disk, m.Size, gpt.Table{UUID: m.UUID, Partitions: m.Partitions}); err != nil {
+	if err := m.tableStep(m.disk).run(ctx); err != nil {
 		return err
 	}
 	m.say(fmt.Sprintf("write a disk of %d MiB: kernel %s, root of %d MiB", m.Size/mib, m.Boot.Version, m.Plan.root().Size/mib))
@@ -159,18 +155,43 @@ func (m *making) write(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return m.readBack()
+	return m.readBack(ctx)
 }
 
-// writeRoot makes the first root's file system; the other stays empty.
+// writeRoot makes the first root's file system.
 func (m *making) writeRoot(ctx context.Context) error {
-	if err := m.rootStep(m.disk.Name()).run(ctx); err != nil {
+	numbered, err := m.prepareRoot(ctx)
+	if err != nil {
 		return err
 	}
-	if err := ext4.Populate(ctx, partition{m.disk, m.Plan.root().Start}, m.root); err != nil {
-		return fmt.Errorf("write the root file system: %w", err)
+	var listed string
+	for _, s := range m.rootSteps(m.disk, m.scratch) {
+		said, err := s.runE2fs(ctx)
+		if err != nil {
+			return fmt.Errorf("make the root file system: %w", err)
+		}
+		if slices.Contains(s.args, listScript) {
+			listed = said
+		}
 	}
-	return nil
+	return numbered.CheckList(listed)
+}
+
+// prepareRoot writes what the steps take.
+func (m *making) prepareRoot(ctx context.Context) (*rootfs.Numbered, error) {
+	in := func(name string) string { return filepath.Join(m.scratch, name) }
+	if err := rootfs.Fill(ctx, m.root, in(treeFolder), in(apartFolder)); err != nil {
+		return nil, fmt.Errorf("link the image's files: %w", err)
+	}
+	numbered := rootfs.Number(m.root)
+	set, values := numbered.Script()
+	values[setScript], values[listScript] = string(set), string(numbered.ListScript())
+	for name, text := range values {
+		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return numbered, nil
 }
 
 // writeBoot makes what the firmwares start.
@@ -185,27 +206,17 @@ func (m *making) writeBoot(ctx context.Context) error {
 	}
 	for name, n := range map[string]*tree.Node{"vmlinuz": m.Boot.kernel, "initrd": m.Boot.initrd} {
 		if n != nil {
-			if err := extract(n, filepath.Join(m.work, name)); err != nil {
+			if err := rootfs.Copy(n, filepath.Join(m.work, name)); err != nil {
 				return err
 			}
 		}
 	}
-	for _, s := range m.bootSteps(m.disk.Name(), m.work) {
+	for _, s := range m.bootSteps(m.disk, m.work) {
 		if err := s.run(ctx); err != nil {
 			return err
 		}
 	}
 	return m.writeMBR()
-}
-
-// extract writes a file of the image to a path.
-func extract(n *tree.Node, path string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, n.Open())
-	return errors.Join(err, f.Close())
 }
 
 // writeMBR puts GRUB where a BIOS starts it.
@@ -222,14 +233,18 @@ func (m *making) writeMBR() error {
 	if err != nil {
 		return err
 	}
-	_, err = m.disk.WriteAt(mbr, 0)
-	_, imageErr := m.disk.WriteAt(image, biosStart)
-	return errors.Join(err, imageErr)
+	disk, err := os.OpenFile(m.disk, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = disk.WriteAt(mbr, 0)
+	_, imageErr := disk.WriteAt(image, biosStart)
+	return errors.Join(err, imageErr, disk.Close())
 }
 
 // readBack sees that the partition table is the one that was planned.
-func (m *making) readBack() error {
-	table, err := gpt.Read(m.disk, m.Size)
+func (m *making) readBack(ctx context.Context) error {
+	table, err := readRaw(ctx, m.disk)
 	if err != nil {
 		return err
 	}

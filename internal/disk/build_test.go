@@ -131,7 +131,7 @@ func usual() Options {
 
 func builder(t testing.TB) Builder {
 	t.Helper()
-	need.Tool(t, "sgdisk", "gdisk")
+	need.Tool(t, "sfdisk", "fdisk")
 	need.Tool(t, "mcopy", "mtools")
 	need.Tool(t, "grub-mkimage", "grub-common grub-pc-bin grub-efi-amd64-bin")
 	return Builder{Cache: t.TempDir(), Say: func(s string) { t.Log(s) }}
@@ -167,7 +167,7 @@ func TestBuild(t *testing.T) {
 	if said := tool(t, "qemu-img", "check", qcow); !strings.Contains(said, "No errors") {
 		t.Error(said)
 	}
-	if said := tool(t, "sgdisk", "--verify", raw); !strings.Contains(said, "No problems found") {
+	if said := tool(t, "sfdisk", "--verify", raw); !strings.Contains(said, "No errors detected") {
 		t.Error(said)
 	}
 	root := fmt.Sprintf("%s?offset=%d", raw, r.Partitions[2].Start)

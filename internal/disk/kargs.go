@@ -3,7 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
-	"io"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -24,7 +24,10 @@ func imageArguments(root *tree.Node) ([]string, error) {
 		if n == nil || path.Ext(name) != ".toml" {
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(n.Open(), maxKargs))
+		if n.Size > maxKargs {
+			return nil, fmt.Errorf("%s/%s has %d bytes, more than %d", kargsFolder, name, n.Size, maxKargs)
+		}
+		data, err := os.ReadFile(n.Content)
 		if err != nil {
 			return nil, err
 		}

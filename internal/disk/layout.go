@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"slipway.dev/slipway/internal/disk/ext4"
-	"slipway.dev/slipway/internal/disk/gpt"
+	"slipway.dev/slipway/internal/disk/rootfs"
 )
 
 const (
@@ -36,8 +35,8 @@ func roundUp(n, by int64) int64 { return (n + by - 1) / by * by }
 
 // rootSize decides how large each root is. A size of the disk that is too small is
 // refused, with the one that is needed.
-func rootSize(need ext4.Need, o Options, esp int64) (int64, error) {
-	least, around := ext4.SizeFor(need), espStart+esp+end
+func rootSize(need rootfs.Need, o Options, esp int64) (int64, error) {
+	least, around := rootfs.SizeFor(need), espStart+esp+end
 	if o.Size == 0 {
 		return roundUp(least+least/4+512*mib, 64*mib), nil
 	}
@@ -49,14 +48,14 @@ func rootSize(need ext4.Need, o Options, esp int64) (int64, error) {
 }
 
 // partitions are the disk's, in their order on it.
-func partitions(digest string, slots int, esp, root int64) []gpt.Partition {
-	all := []gpt.Partition{
-		{Name: "bios", Type: gpt.BIOSBoot, Start: biosStart, Size: biosSize},
-		{Name: "esp", Type: gpt.ESP, Start: espStart, Size: esp},
+func partitions(digest string, slots int, esp, root int64) []Partition {
+	all := []Partition{
+		{Name: "bios", Type: typeBIOS, Start: biosStart, Size: biosSize},
+		{Name: "esp", Type: typeESP, Start: espStart, Size: esp},
 	}
 	for i := range slots {
-		all = append(all, gpt.Partition{
-			Name: "root-" + slotNames[i], Type: gpt.RootX86, Start: espStart + esp + int64(i)*root, Size: root,
+		all = append(all, Partition{
+			Name: "root-" + slotNames[i], Type: typeRoot, Start: espStart + esp + int64(i)*root, Size: root,
 		})
 	}
 	for i := range all {

@@ -6,29 +6,28 @@ import (
 	"strings"
 	"time"
 
-	"slipway.dev/slipway/internal/disk/ext4"
-	"slipway.dev/slipway/internal/disk/gpt"
+	"slipway.dev/slipway/internal/disk/rootfs"
 	"slipway.dev/slipway/internal/disk/source"
 	"slipway.dev/slipway/internal/disk/tree"
 )
 
 // Plan is a disk before it is made.
 type Plan struct {
-	Name       string          `json:"name"`
-	Image      Image           `json:"image"`
-	Formats    []Format        `json:"formats"`
-	Boot       Boot            `json:"boot"`
-	Arguments  []string        `json:"arguments"` // of the kernel, in the first slot
-	Size       int64           `json:"size"`
-	UUID       string          `json:"uuid"`   // of the disk
-	Volume     string          `json:"volume"` // ID of the ESP
-	Made       time.Time       `json:"made"`   // what the disk says
-	Partitions []gpt.Partition `json:"partitions"`
-	Warnings   []string        `json:"warnings,omitempty"`
-	Commands   [][]string      `json:"commands"` // that make it, beside what is written without one
+	Name       string      `json:"name"`
+	Image      Image       `json:"image"`
+	Formats    []Format    `json:"formats"`
+	Boot       Boot        `json:"boot"`
+	Arguments  []string    `json:"arguments"` // of the kernel, in the first slot
+	Size       int64       `json:"size"`
+	UUID       string      `json:"uuid"`   // of the disk
+	Volume     string      `json:"volume"` // ID of the ESP
+	Made       time.Time   `json:"made"`   // what the disk says
+	Partitions []Partition `json:"partitions"`
+	Warnings   []string    `json:"warnings,omitempty"`
+	Commands   [][]string  `json:"commands"` // that make it
 
 	slots  int
-	need   ext4.Need
+	need   rootfs.Need
 	bundle []string // arguments where the root is the whole disk
 }
 
@@ -52,7 +51,7 @@ func planFor(image *source.Image, root *tree.Node, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("make a disk of %s: %w", image.Reference, err)
 	}
 	addMountPoints(root, p.Made)
-	if p.need, err = ext4.Measure(root); err != nil {
+	if p.need, err = rootfs.Measure(root); err != nil {
 		return nil, fmt.Errorf("make a disk of %s: %w", image.Reference, err)
 	}
 	kernel := p.Boot.kernel.Size
@@ -73,14 +72,14 @@ func planFor(image *source.Image, root *tree.Node, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.Warnings = append(secrets(root), lostXattrs(root)...)
-	for _, s := range append(p.bootSteps("DISK", "SCRATCH"), p.rootStep("DISK")) {
+	for _, s := range p.steps("DISK", "SCRATCH") {
 		p.Commands = append(p.Commands, s.args)
 	}
 	return p, nil
 }
 
 // root is the partition of the first slot.
-func (p *Plan) root() gpt.Partition { return p.Partitions[2] }
+func (p *Plan) root() Partition { return p.Partitions[2] }
 
 // setArguments decides the kernel's arguments: where the root is, the image's own, and
 // those that were asked for. Both consoles are set unless somebody names one.
@@ -130,7 +129,7 @@ func lostXattrs(root *tree.Node) []string {
 		}
 		seen[n] = true
 		for name := range n.Xattrs {
-			if !ext4.KeepsXattr(name) {
+			if !rootfs.KeepsXattr(name) {
 				lost[name]++
 			}
 		}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,8 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"slipway.dev/slipway/internal/disk/gpt"
 )
 
 // RecordEnding is how the record of disks ends, beside them.
@@ -25,7 +24,7 @@ type Record struct {
 	Arguments  []string          `json:"arguments"` // of the kernel
 	Size       int64             `json:"size"`      // of the disk
 	UUID       string            `json:"uuid"`
-	Partitions []gpt.Partition   `json:"partitions"`
+	Partitions []Partition       `json:"partitions"`
 	Builder    string            `json:"builder"` // slipway, or bootc
 	Tools      map[string]string `json:"tools"`   // the versions that the bytes depend on
 	Files      []File            `json:"files"`
@@ -86,14 +85,16 @@ func (f File) Verify(disk string) error {
 }
 
 // Digest is the digest of a file's bytes.
-func Digest(path string) (string, error) {
+func Digest(path string) (string, error) { return digest(context.Background(), path) }
+
+func digest(ctx context.Context, path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = file.Close() }()
 	sum := sha256.New()
-	if _, err := io.CopyBuffer(sum, file, make([]byte, mib)); err != nil {
+	if err := copyContext(ctx, sum, struct{ io.Reader }{file}); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil

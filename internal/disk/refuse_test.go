@@ -160,7 +160,7 @@ func TestRecordIsBelieved(t *testing.T) {
 	if err := row.Verify(disk); err == nil {
 		t.Error("a disk that was changed passes for the one that was made")
 	}
-	if table, err := ReadTable(disk); err != nil || len(table.Partitions) != 3 {
+	if table, err := ReadTable(t.Context(), disk); err != nil || len(table.Partitions) != 3 {
 		t.Errorf("got %+v, %v", table, err)
 	}
 }

@@ -2,18 +2,23 @@ package disk
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
-	"slipway.dev/slipway/internal/disk/ext4"
+	"slipway.dev/slipway/internal/disk/rootfs"
 )
 
 // step is a program that writes a part of the disk.
 type step struct {
-	args []string
-	env  []string
+	args   []string
+	env    []string // beside the environment
+	folder string   // where it runs
+	stdin  string
+	stdout io.Writer
+	stderr io.Writer
 }
 
 // The files in the scratch folder that steps take.
@@ -35,16 +40,45 @@ func (p *Plan) bootSteps(disk, scratch string) []step {
 	return append(steps, p.espSteps(disk, scratch)...)
 }
 
-// rootStep makes the root, empty.
-func (p *Plan) rootStep(disk string) step {
-	return step{args: p.rootFormat(disk).Args(), env: ext4.Env(p.Made)}
+// The files and folders in the scratch folder of which the root is made.
+const (
+	treeFolder  = "tree"
+	apartFolder = "apart"
+	setScript   = "set"
+	listScript  = "list"
+)
+
+// tableStep writes the partition table.
+func (p *Plan) tableStep(disk string) step {
+	return step{args: tableArgs(disk), stdin: tableScript(Table{UUID: p.UUID, Partitions: p.Partitions})}
 }
 
-func (p *Plan) rootFormat(disk string) ext4.Format {
-	return ext4.Format{
+// rootSteps make the first root of what is in a scratch folder. The other stays empty.
+func (p *Plan) rootSteps(disk, scratch string) []step {
+	f := rootfs.Format{
 		File: disk, Offset: p.root().Start, Size: p.root().Size, Inodes: p.need.Inodes,
 		UUID: identity(p.Image.Manifest, "file system"), Label: "root-" + slotNames[0],
 	}
+	var steps []step
+	for _, args := range [][]string{f.MakeArgs(treeFolder), f.ScriptArgs(setScript), f.ScriptArgs(listScript), f.CheckArgs()} {
+		steps = append(steps, step{args: args, env: rootfs.Env(p.Made), folder: scratch})
+	}
+	return steps
+}
+
+// formatStep makes another form of the disk.
+func formatStep(disk, to string) step {
+	return step{args: []string{"qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, to}}
+}
+
+// steps are all programs that make the disk.
+func (p *Plan) steps(disk, scratch string) []step {
+	steps := append([]step{p.tableStep(disk)}, p.bootSteps(disk, scratch)...)
+	steps = append(steps, p.rootSteps(disk, scratch)...)
+	if slices.Contains(p.Formats, QCOW2) {
+		steps = append(steps, formatStep(disk, p.Name+QCOW2.extension()))
+	}
+	return steps
 }
 
 func grubImageArgs(platform string, modules []string, scratch, to string) []string {

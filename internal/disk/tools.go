@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
+	"slipway.dev/slipway/internal/disk/rootfs"
 	"slipway.dev/slipway/internal/exec"
 )
 
@@ -18,6 +20,8 @@ var tools = []struct{ program, pkg, version string }{
 	{"mke2fs", "e2fsprogs", "-V"},
 	{"mkfs.vfat", "dosfstools", "/dev/null/none"},
 	{"mcopy", "mtools", "--version"},
+	{"sfdisk", "fdisk", "--version"},
+	{"qemu-img", "qemu-utils", "--version"},
 	{"grub-mkimage", "grub-common", "--version"},
 }
 
@@ -53,7 +57,7 @@ func checkTools() error {
 	return nil
 }
 
-var versionForm = regexp.MustCompile(`(?:\(GRUB\) |mke2fs |mkfs.fat |mtools\) )(\S+)`)
+var versionForm = regexp.MustCompile(`(?:\(GRUB\) |mke2fs |mkfs.fat |mtools\) |util-linux |qemu-img version )([^\s,]+)`)
 
 // versions asks the tools which they are.
 func versions(ctx context.Context) (map[string]string, error) {
@@ -83,5 +87,26 @@ func (s step) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return exec.Run(ctx, exec.Cmd{Args: s.args, Path: path, Env: append(os.Environ(), s.env...)})
+	return exec.Run(ctx, exec.Cmd{
+		Args: s.args, Path: path, Dir: s.folder, Env: append(os.Environ(), s.env...),
+		Stdin: strings.NewReader(s.stdin), Stdout: s.stdout, Stderr: s.stderr,
+	})
 }
+
+// runE2fs runs a program of e2fsprogs, and returns what it says. debugfs tells of its
+// errors and ends well.
+func (s step) runE2fs(ctx context.Context) (string, error) {
+	var said, complaints bytes.Buffer
+	s.stdout, s.stderr = &said, &complaints
+	err := s.run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, complaints.String()+tail(said.String()))
+	}
+	if s.args[0] == "debugfs" {
+		err = rootfs.Said(complaints.String())
+	}
+	return said.String(), err
+}
+
+// tail is the end of what a program said.
+func tail(said string) string { return said[max(0, len(said)-2000):] }

@@ -1,6 +1,7 @@
 package diskcmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,6 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/disk"
-	"slipway.dev/slipway/internal/disk/gpt"
 )
 
 // Show is `slipway disk show`.
@@ -30,7 +30,7 @@ is a failure. A disk of other people has no record.`,
 			if len(args) != 1 {
 				return cli.Misuse("name one disk: a raw or qcow2 file, or a bundle")
 			}
-			shown, err := look(args[0])
+			shown, err := look(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ type shown struct {
 	Table  *disk.Table  `json:"table,omitempty"`  // none in a bundle
 }
 
-func look(path string) (*shown, error) {
+func look(ctx context.Context, path string) (*shown, error) {
 	s := &shown{}
 	record, file, err := disk.Read(path)
 	switch {
@@ -63,7 +63,7 @@ func look(path string) (*shown, error) {
 	if filepath.Ext(path) == ".tar" && s.Record != nil {
 		return s, nil
 	}
-	s.Table, err = disk.ReadTable(path)
+	s.Table, err = disk.ReadTable(ctx, path)
 	return s, err
 }
 
@@ -80,7 +80,7 @@ func (s *shown) show(w io.Writer) {
 	}
 }
 
-func showPartitions(w io.Writer, partitions []gpt.Partition) {
+func showPartitions(w io.Writer, partitions []disk.Partition) {
 	for _, p := range partitions {
 		fmt.Fprintf(w, "partition %d\t%s, %d MiB, %s\n", p.Number, p.Name, p.Size>>20, p.UUID)
 	}

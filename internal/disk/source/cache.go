@@ -23,8 +23,9 @@ import (
 	"slipway.dev/slipway/internal/progress"
 )
 
-// Cache keeps uncompressed layers, as FOLDER/HEX.tar. Several processes may use one at
-// once: a layer appears whole, and one that is removed is still read by who has it open.
+// Cache keeps layers under the digests of their bytes: as a folder FOLDER/HEX of their
+// files, or as they are, FOLDER/HEX.tar. Several processes may use one at once: a layer
+// appears whole, and a folder is locked as long as somebody reads in it.
 type Cache struct {
 	Folder  string
 	Scratch string // for what is under way, on the same file system
@@ -35,38 +36,12 @@ type Cache struct {
 // maxLayer is how large a layer may be. One that claims more is a bomb.
 const maxLayer = 256 << 30
 
-// Layers opens an image's layers, the lowest first.
-func (c Cache) Layers(ctx context.Context, i *Image) (_ []*os.File, err error) {
-	if err := os.MkdirAll(c.Folder, 0o755); err != nil {
-		return nil, fmt.Errorf("make the cache of layers: %w; name another with --cache", err)
-	}
-	files := make([]*os.File, len(i.layers))
-	defer func() {
-		if err != nil {
-			Close(files)
-		}
-	}()
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(2, runtime.GOMAXPROCS(0)))
-	first := map[v1.Hash]int{} // layers may repeat
-	for n, id := range i.diffIDs {
-		if _, ok := first[id]; ok {
-			continue
-		}
-		first[id] = n
-		group.Go(func() error {
-			var err error
-			if files[n], err = c.layer(groupCtx, i, n); err != nil {
-				return fmt.Errorf("layer %d of %d, %s: %w", n+1, len(i.layers), i.layers[n].Digest, err)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return files, err
-	}
-	for n, id := range i.diffIDs {
-		files[n] = files[first[id]]
+// Layers opens an image's layers as tars, the lowest first.
+func (c Cache) Layers(ctx context.Context, i *Image) ([]*os.File, error) {
+	files, err := each(ctx, c, i, c.layer)
+	if err != nil {
+		Close(files)
+		return nil, err
 	}
 	return files, nil
 }
@@ -80,36 +55,56 @@ func Close(files []*os.File) {
 	}
 }
 
-func (c Cache) path(id v1.Hash) string { return filepath.Join(c.Folder, id.Hex+".tar") }
+// each does something with every layer, some at once. Layers may repeat.
+func each[T any](ctx context.Context, c Cache, i *Image, do func(context.Context, *Image, int) (T, error)) ([]T, error) {
+	if err := os.MkdirAll(c.Folder, 0o755); err != nil {
+		return nil, fmt.Errorf("make the cache of layers: %w; name another with --cache", err)
+	}
+	all := make([]T, len(i.layers))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	for n, id := range i.diffIDs {
+		if slices.Index(i.diffIDs, id) < n {
+			continue
+		}
+		group.Go(func() error {
+			var err error
+			if all[n], err = do(groupCtx, i, n); err != nil {
+				return fmt.Errorf("layer %d of %d, %s: %w", n+1, len(i.layers), i.layers[n].Digest, err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	for n, id := range i.diffIDs {
+		all[n] = all[slices.Index(i.diffIDs, id)]
+	}
+	return all, err
+}
 
 // layer opens a layer that is here, or brings it.
 func (c Cache) layer(ctx context.Context, i *Image, n int) (*os.File, error) {
-	id := i.diffIDs[n]
-	if f, err := os.Open(c.path(id)); err == nil {
-		now := time.Now()
-		_ = os.Chtimes(c.path(id), now, now) // for Prune alone
-		return f, nil
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+	path := filepath.Join(c.Folder, i.diffIDs[n].Hex+".tar")
+	if f, err := os.Open(path); !errors.Is(err, os.ErrNotExist) {
+		return f, err
 	}
-	what := fmt.Sprintf("bring layer %d of %d, %d MB", n+1, len(i.layers), i.layers[n].Size>>20)
-	defer progress.Watch(10*time.Second, what, c.Say)()
 	f, err := os.CreateTemp(c.Scratch, "layer-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
-	err = i.origin.blob(ctx, i.layers[n], func(r io.Reader) error {
+	err = c.bring(ctx, i, n, func(content io.Reader) error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 		if err := f.Truncate(0); err != nil {
 			return err
 		}
-		return unpack(ctx, f, r, id)
+		_, err := io.CopyBuffer(f, content, make([]byte, 256<<10))
+		return err
 	})
 	if err == nil {
-		err = os.Rename(f.Name(), c.path(id))
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -117,8 +112,16 @@ func (c Cache) layer(ctx context.Context, i *Image, n int) (*os.File, error) {
 	return f, nil
 }
 
-// unpack writes a layer's bytes, and sees that they are what its digest says.
-func unpack(ctx context.Context, to io.Writer, from io.Reader, want v1.Hash) error {
+// bring reads a layer, perhaps again from the start after a fault, and sees that its bytes
+// are what its digest says.
+func (c Cache) bring(ctx context.Context, i *Image, n int, read func(io.Reader) error) error {
+	what := fmt.Sprintf("bring layer %d of %d, %d MB", n+1, len(i.layers), i.layers[n].Size>>20)
+	defer progress.Watch(10*time.Second, what, c.Say)()
+	return i.origin.blob(ctx, i.layers[n], func(r io.Reader) error { return unpack(ctx, r, i.diffIDs[n], read) })
+}
+
+// unpack reads a compressed layer to its end, and sees that it is the one that is wanted.
+func unpack(ctx context.Context, from io.Reader, want v1.Hash, read func(io.Reader) error) error {
 	content, closeContent, err := uncompressed(from)
 	if err != nil {
 		return err
@@ -126,10 +129,14 @@ func unpack(ctx context.Context, to io.Writer, from io.Reader, want v1.Hash) err
 	defer closeContent()
 	sum := sha256.New()
 	limited := &io.LimitedReader{R: contextReader{ctx, content}, N: maxLayer}
-	if _, err := io.CopyBuffer(io.MultiWriter(to, sum), limited, make([]byte, 256<<10)); err != nil {
-		return fmt.Errorf("unpack it: %w", err)
+	all := io.TeeReader(limited, sum)
+	if err = read(all); err == nil {
+		_, err = io.Copy(io.Discard, all) // what follows the end of the archive is the layer's too
 	}
-	if limited.N == 0 {
+	switch {
+	case err != nil:
+		return fmt.Errorf("unpack it: %w", err)
+	case limited.N == 0:
 		return fmt.Errorf("it unpacks to more than %d bytes", int64(maxLayer))
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != want.Hex {
@@ -170,32 +177,4 @@ func uncompressed(from io.Reader) (content io.Reader, closeContent func(), err e
 		return r, r.Close, nil
 	}
 	return buffered, func() {}, nil
-}
-
-// Prune removes the layers that were not used for the longest time, until the rest is
-// within the bound. Who has one open reads on.
-func (c Cache) Prune() error {
-	entries, err := os.ReadDir(c.Folder)
-	if err != nil {
-		return err
-	}
-	var layers []os.FileInfo
-	var total int64
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && filepath.Ext(e.Name()) == ".tar" {
-			layers = append(layers, info)
-			total += info.Size()
-		}
-	}
-	slices.SortFunc(layers, func(a, b os.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, layer := range layers {
-		if total <= c.Bound {
-			return nil
-		}
-		if err := os.Remove(filepath.Join(c.Folder, layer.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		total -= layer.Size()
-	}
-	return nil
 }

@@ -2,131 +2,127 @@ package tree
 
 import (
 	"archive/tar"
-	"context"
+	"bytes"
+	"crypto/sha256"
+	"encoding/gob"
 	"errors"
 	"fmt"
-	"io"
-	"math"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// Limits of what a tree takes. Linux has the first three; the fourth keeps a layer from
-// filling the memory with names, and the last from filling the disk with nothing.
-const (
-	maxName    = 255
-	maxPath    = 4096
-	maxTarget  = 4095
-	maxEntries = 4 << 20
-	maxSparse  = 16 << 30
-)
-
-// Layer is an uncompressed layer.
+// Layer is an unpacked layer.
 type Layer struct {
-	Content io.ReaderAt
-	Size    int64
+	folder  string
+	entries []entry
 }
 
-// Spare keeps the bytes of a sparse file, which are not in one piece in its layer.
-type Spare func(content io.Reader) (io.ReaderAt, error)
-
-// entry is one entry of a layer.
+// entry is what a layer says of one file.
 type entry struct {
-	path   []string // elements
-	header *tar.Header
-	offset int64       // where in the layer its bytes are
-	apart  io.ReaderAt // its bytes, if they are not there
+	Name         string
+	Type         byte // as in a tar; a regular file of any kind is tar.TypeReg
+	Mode         uint32
+	UID, GID     uint32
+	Modified     time.Time
+	Link         string // that it is, symbolic or hard
+	Major, Minor uint32
+	Size         int64
+	File         int // number of the file that has its bytes
+	Xattrs       map[string]string
 }
 
-// read lists a layer.
-func (l Layer) read(ctx context.Context, spare Spare) ([]entry, error) {
-	section := io.NewSectionReader(l.Content, 0, l.Size)
-	reader := tar.NewReader(section)
-	var entries []entry
-	for {
-		header, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return entries, nil
+func entryOf(h *tar.Header) entry {
+	e := entry{
+		Name: h.Name, Type: h.Typeflag, Mode: uint32(h.Mode) & 0o7777, UID: uint32(h.Uid), GID: uint32(h.Gid),
+		Modified: h.ModTime, Link: h.Linkname, Major: uint32(h.Devmajor), Minor: uint32(h.Devminor), Size: h.Size,
+	}
+	if e.Type == tar.TypeCont || e.Type == tar.TypeGNUSparse {
+		e.Type = tar.TypeReg
+	}
+	for key, value := range h.PAXRecords {
+		if name, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
+			if e.Xattrs == nil {
+				e.Xattrs = map[string]string{}
+			}
+			e.Xattrs[name] = value
 		}
-		if err == nil {
-			err = context.Cause(ctx)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("after %d entries: %w", len(entries), err)
-		}
-		if header.Typeflag == tar.TypeXGlobalHeader {
+	}
+	return e
+}
+
+// split is the path of a file's directory, and its name there, which the root has not.
+func (e entry) split() (folder []string, name string) {
+	path := elements(e.Name)
+	if len(path) == 0 {
+		return nil, ""
+	}
+	return path[:len(path)-1], path[len(path)-1]
+}
+
+func (l Layer) content(e entry) string { return filepath.Join(l.folder, strconv.Itoa(e.File)) }
+
+// index is what is written beside the files of a layer.
+type index struct {
+	Bytes   int64 // of all files
+	Entries []entry
+}
+
+const indexFile = "index"
+
+// ErrDamaged is a folder that does not hold what was unpacked into it.
+var ErrDamaged = errors.New("the unpacked layer is damaged")
+
+// write writes the index, with a line before it that says its sum.
+func (i index) write(folder string) error {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(i); err != nil {
+		return err
+	}
+	head := fmt.Sprintf("%x %d\n", sha256.Sum256(b.Bytes()), i.Bytes)
+	return os.WriteFile(filepath.Join(folder, indexFile), append([]byte(head), b.Bytes()...), 0o600)
+}
+
+// Open opens a layer that was unpacked into a folder. A power cut may have left files
+// shorter than they were: the index is known by its sum, and each file by its size.
+func Open(folder string) (Layer, error) {
+	raw, err := os.ReadFile(filepath.Join(folder, indexFile))
+	if err != nil {
+		return Layer{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	head, data, _ := bytes.Cut(raw, []byte("\n"))
+	var i index
+	if !strings.HasPrefix(string(head), fmt.Sprintf("%x ", sha256.Sum256(data))) {
+		return Layer{}, fmt.Errorf("%w: its index is another one", ErrDamaged)
+	}
+	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&i); err != nil {
+		return Layer{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	l := Layer{folder, i.Entries}
+	for _, e := range l.entries {
+		if e.File == 0 {
 			continue
 		}
-		e := entry{header: header}
-		if e.offset, err = section.Seek(0, io.SeekCurrent); err != nil {
-			return nil, err
-		}
-		if e.path, err = checkPath(header.Name); err == nil {
-			err = e.check(reader, l.Size, spare)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("entry %q: %w", header.Name, err)
-		}
-		if entries = append(entries, e); len(entries) > maxEntries {
-			return nil, fmt.Errorf("it has more than %d entries", maxEntries)
+		if info, err := os.Lstat(l.content(e)); err != nil || info.Size() != e.Size || !info.Mode().IsRegular() {
+			return Layer{}, fmt.Errorf("%w: the file of %s has another size", ErrDamaged, e.Name)
 		}
 	}
+	return l, nil
 }
 
-// check refuses what no file system could hold, and reads what is not in one piece.
-func (e *entry) check(reader io.Reader, layer int64, spare Spare) error {
-	h := e.header
-	for _, number := range []int64{int64(h.Uid), int64(h.Gid), h.Devmajor, h.Devminor} {
-		if number < 0 || number > math.MaxUint32 {
-			return fmt.Errorf("%d is no owner, group or device number", number)
-		}
+// Bytes is how large the files of a layer in a folder are. Of one that is damaged it is 0.
+func Bytes(folder string) int64 {
+	f, err := os.Open(filepath.Join(folder, indexFile))
+	if err != nil {
+		return 0
 	}
-	switch {
-	case h.Typeflag == tar.TypeSymlink && (h.Linkname == "" || len(h.Linkname) > maxTarget):
-		return fmt.Errorf("a symbolic link of %d bytes is none", len(h.Linkname))
-	case isSparse(h) && h.Size > maxSparse:
-		return fmt.Errorf("a sparse file of %d bytes is larger than is taken, %d", h.Size, int64(maxSparse))
-	case isSparse(h):
-		var err error
-		e.apart, err = spare(reader)
-		return err
-	case isRegular(h) && h.Size > layer-e.offset:
-		return errors.New("the layer ends before the file does")
+	defer func() { _ = f.Close() }()
+	var sum string
+	var n int64
+	if _, err := fmt.Fscan(f, &sum, &n); err != nil {
+		return 0
 	}
-	return nil
-}
-
-func isRegular(h *tar.Header) bool {
-	return h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont || h.Typeflag == tar.TypeGNUSparse
-}
-
-func isSparse(h *tar.Header) bool {
-	if h.Typeflag == tar.TypeGNUSparse {
-		return true
-	}
-	for key := range h.PAXRecords {
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			return true
-		}
-	}
-	return false
-}
-
-// checkPath splits a path into its elements. One that climbs is refused, though here
-// it could not leave the tree: no honest layer has it.
-func checkPath(name string) ([]string, error) {
-	if len(name) > maxPath {
-		return nil, fmt.Errorf("its path is longer than %d bytes", maxPath)
-	}
-	path := elements(name)
-	for _, element := range path {
-		switch {
-		case element == "..":
-			return nil, errors.New("its path climbs out by ..")
-		case len(element) > maxName:
-			return nil, fmt.Errorf("an element of its path is longer than %d bytes", maxName)
-		case strings.ContainsRune(element, 0):
-			return nil, errors.New("its path holds a zero byte")
-		}
-	}
-	return path, nil
+	return n
 }

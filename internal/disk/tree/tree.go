@@ -1,14 +1,15 @@
-// Package tree puts an image's layers together, in memory.
+// Package tree puts an image's layers together.
 //
-// Nothing is unpacked: a file's bytes stay in its layer, and the tree knows where. So a
-// layer cannot escape into this machine by its paths, links or devices, and neither
-// owners nor capabilities need a privilege here. Equal layers give equal trees.
+// A layer is unpacked into plain files that are called by numbers, and what it says of
+// them into an index; the tree is made of indexes, in memory. So a layer cannot escape
+// into this machine by its paths, links or devices, and neither owners nor capabilities
+// need a privilege here. Equal layers give equal trees.
 package tree
 
 import (
 	"fmt"
-	"io"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -35,9 +36,8 @@ type Node struct {
 	Target       string // of a symbolic link
 	Major, Minor uint32 // of a device
 	Size         int64  // of a regular file
-	Content      io.ReaderAt
-	Offset       int64            // where in Content the file begins
-	Children     map[string]*Node // of a directory
+	Content      string // file on this machine that holds its bytes, which nobody may change
+	Children     map[string]*Node
 }
 
 // Kind is the kind of the file.
@@ -49,13 +49,8 @@ func (n *Node) IsDir() bool { return n.Kind() == Directory }
 // Names are the names in a directory, in the order of their bytes.
 func (n *Node) Names() []string { return slices.Sorted(maps.Keys(n.Children)) }
 
-// Open reads a regular file.
-func (n *Node) Open() io.Reader { return io.NewSectionReader(n.Content, n.Offset, n.Size) }
-
-// File is a regular file that holds data.
-func File(data string, mode uint32) *Node {
-	return &Node{Mode: Regular | mode, Size: int64(len(data)), Content: strings.NewReader(data), Modified: time.Unix(0, 0)}
-}
+// Open opens a regular file to be read.
+func (n *Node) Open() (*os.File, error) { return os.Open(n.Content) }
 
 // Dir is an empty directory.
 func Dir(mode uint32) *Node {

@@ -3,15 +3,28 @@ package tree
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/testkit/need"
 )
 
 // layer packs entries "NAME", "NAME/", "NAME -> TARGET", "NAME == LINKED" or "NAME = DATA".
 func layer(t *testing.T, entries ...string) Layer {
+	t.Helper()
+	return unpacked(t, packed(t, entries...))
+}
+
+func packed(t *testing.T, entries ...string) io.Reader {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -36,7 +49,20 @@ func layer(t *testing.T, entries ...string) Layer {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return Layer{bytes.NewReader(b.Bytes()), int64(b.Len())}
+	return &b
+}
+
+func unpacked(t *testing.T, content io.Reader) Layer {
+	t.Helper()
+	folder := t.TempDir()
+	if err := Unpack(t.Context(), content, folder); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // text lists a tree.
@@ -50,7 +76,7 @@ func text(at string, n *Node) string {
 		case Symlink:
 			fmt.Fprintf(&b, "%s->%s ", p, child.Target)
 		default:
-			data, _ := io.ReadAll(child.Open())
+			data, _ := os.ReadFile(child.Content)
 			fmt.Fprintf(&b, "%s=%s ", p, data)
 		}
 	}
@@ -84,7 +110,7 @@ func TestMerge(t *testing.T) {
 			for _, entries := range tt.layers {
 				layers = append(layers, layer(t, entries...))
 			}
-			root, err := Merge(t.Context(), layers, nil)
+			root, err := Merge(layers)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +121,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func TestMergeRefuses(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	tests := []struct{ name, entry, want string }{
 		{"climbs", "a/../../b = 1", "climbs"},
 		{"long name", strings.Repeat("n", 256) + " = 1", "longer than 255"},
@@ -106,7 +132,14 @@ func TestMergeRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Merge(t.Context(), []Layer{layer(t, "d/", "f = 1", "round -> round", tt.entry)}, nil)
+			folder := t.TempDir()
+			err := Unpack(t.Context(), packed(t, "d/", "f = 1", "round -> round", tt.entry), folder)
+			if err == nil {
+				var l Layer
+				if l, err = Open(folder); err == nil {
+					_, err = Merge([]Layer{l})
+				}
+			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q in it", err, tt.want)
 			}
@@ -114,13 +147,72 @@ func TestMergeRefuses(t *testing.T) {
 	}
 }
 
+// A sparse file keeps its bytes, and its holes take no place.
+func TestSparse(t *testing.T) {
+	need.Tool(t, "tar", "tar")
+	folder := t.TempDir()
+	f, err := os.Create(filepath.Join(folder, "sparse"))
+	if err == nil {
+		_, err = f.WriteAt([]byte("in the middle"), 5<<20)
+	}
+	if err != nil || f.Truncate(64<<20) != nil || f.Close() != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"gnu", "posix"} {
+		archive, err := exec.Output(t.Context(), exec.Cmd{Args: []string{"tar", "--sparse", "--format=" + form, "-cf", "-", "sparse"}, Dir: folder})
+		if err != nil || len(archive) > 1<<20 {
+			t.Fatalf("%d bytes, %v", len(archive), err)
+		}
+		l := unpacked(t, bytes.NewReader(archive))
+		got, err := os.ReadFile(l.content(l.entries[0]))
+		if err != nil || len(got) != 64<<20 || string(got[5<<20:5<<20+13]) != "in the middle" {
+			t.Errorf("%s: got %d bytes, %v", form, len(got), err)
+		}
+		var stat unix.Stat_t
+		if err := unix.Stat(l.content(l.entries[0]), &stat); err != nil || stat.Blocks*512 > 4<<20 {
+			t.Errorf("%s: it takes %d bytes, %v", form, stat.Blocks*512, err)
+		}
+	}
+}
+
+// What is not as it was written is noticed.
+func TestDamaged(t *testing.T) {
+	for name, damage := range map[string]func(folder string) error{
+		"short file":   func(f string) error { return os.Truncate(filepath.Join(f, "2"), 0) },
+		"missing file": func(f string) error { return os.Remove(filepath.Join(f, "1")) },
+		"short index":  func(f string) error { return os.Truncate(filepath.Join(f, indexFile), 200) },
+		"no index":     func(f string) error { return os.Remove(filepath.Join(f, indexFile)) },
+		"link for a file": func(f string) error {
+			return errors.Join(os.Remove(filepath.Join(f, "1")), os.Symlink("/etc/passwd", filepath.Join(f, "1")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := layer(t, "a = 1", "b = 22", "c/")
+			if Bytes(l.folder) != 3 {
+				t.Errorf("it has %d bytes", Bytes(l.folder))
+			}
+			if err := damage(l.folder); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(l.folder); !errors.Is(err, ErrDamaged) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // A layer of any bytes gives a tree or an error.
-func FuzzMerge(f *testing.F) {
+func FuzzUnpack(f *testing.F) {
 	f.Add([]byte("x"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _ = Merge(t.Context(), []Layer{{bytes.NewReader(data), int64(len(data))}}, func(r io.Reader) (io.ReaderAt, error) {
-			all, err := io.ReadAll(io.LimitReader(r, 1<<20))
-			return bytes.NewReader(all), err
-		})
+		folder := t.TempDir()
+		if err := Unpack(t.Context(), bytes.NewReader(data), folder); err != nil {
+			return
+		}
+		l, err := Open(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = Merge([]Layer{l})
 	})
 }
