@@ -25,6 +25,9 @@ var modules = []string{
 	"drivers/char/hw_random/virtio-rng", "drivers/misc/pvpanic/pvpanic", "drivers/misc/pvpanic/pvpanic-mmio", "drivers/firmware/qemu_fw_cfg",
 }
 
+// spares are modules that lie in the guest, and that a test may load.
+var spares = []string{"fs/nls/nls_cp437", "fs/nls/nls_ascii", "fs/fat/fat", "fs/fat/vfat", "fs/efivarfs/efivarfs"}
+
 // texts are the guest's configuration.
 var texts = []struct{ name, text string }{
 	{"etc/passwd", "root:*:0:0:root:/root:/bin/sh\n"}, {"etc/group", "root:x:0:\n"}, {"etc/shells", "/bin/sh\n"},
@@ -78,7 +81,7 @@ func programs(packages string) []program {
 	for _, name := range libraries {
 		list = append(list, program{"*/" + name, "lib/x86_64-linux-gnu/" + name})
 	}
-	for _, module := range modules {
+	for _, module := range slices.Concat(modules, spares) {
 		list = append(list, program{"lib/modules/*/kernel/" + module + ".ko", "lib/modules/" + filepath.Base(module) + ".ko"})
 	}
 	for i, p := range list {
