@@ -138,6 +138,8 @@ func (f *flags) check(args []string) error {
 		if err := f.pairing.check(); err != nil {
 			return err
 		}
+	case f.pairing.suites != "" || f.pairing.ledger != "" || f.pairing.accel != "":
+		return cli.Misuse("--suites, --ledger and --accel are for --suite; add it, or leave them out")
 	case len(args) != 1:
 		return cli.Misuse("name one root file system: %s", container.Forms)
 	case f.plan == "":

@@ -31,20 +31,20 @@ type held struct {
 
 // resolve looks up what channels hold by their ledgers, once: whoever moves a channel
 // meanwhile does not change what is tested.
-func (t *tests) resolve(ctx context.Context, suite pairing.Suite) (guest, vm held, err error) {
+func (t *tests) resolve(ctx context.Context, suite pairing.Suite) (inner, outer held, err error) {
 	channels, err := channel.Load(t.pairing.config)
 	if err != nil {
-		return guest, vm, err
+		return inner, outer, err
 	}
 	s, err := storeurl.Open(ctx, t.pairing.ledger)
 	if err != nil {
-		return guest, vm, err
+		return inner, outer, err
 	}
-	if guest, err = holds(ctx, s, channels, suite.Container, channel.File, channel.Image); err != nil {
-		return guest, vm, err
+	if inner, err = holds(ctx, s, channels, suite.Container, channel.File, channel.Image); err != nil {
+		return inner, outer, err
 	}
-	vm, err = holds(ctx, s, channels, suite.VM, channel.File)
-	return guest, vm, err
+	outer, err = holds(ctx, s, channels, suite.VM, channel.File)
+	return inner, outer, err
 }
 
 func holds(ctx context.Context, s store.Store, channels *channel.Config, full string, kinds ...channel.Kind) (held, error) {
