@@ -14,6 +14,7 @@ import (
 
 	"slipway.dev/slipway/internal/container/containertest"
 	"slipway.dev/slipway/internal/exec"
+	"slipway.dev/slipway/internal/testkit/need"
 )
 
 // What the program that is killed is told.
@@ -21,6 +22,10 @@ const (
 	childTree    = "CONTAINER_TEST_TREE"
 	childRuntime = "CONTAINER_TEST_RUNTIME"
 )
+
+// sleeper is, instead of a runtime, a cage whose program takes no notice of anything: the
+// guard of a container in this machine's own LXD is such a one.
+const sleeper = "sleeper"
 
 // TestMain is, for TestKilled, a program that starts a container and is killed.
 func TestMain(m *testing.M) {
@@ -32,6 +37,15 @@ func TestMain(m *testing.M) {
 }
 
 func child(tree string) {
+	if os.Getenv(childRuntime) == sleeper {
+		fmt.Println(os.Getpid(), sleeper)
+		c, err := caged{what: sleeper, args: []string{"sh", "-c", "sleep infinity; :", newName()}}.start(context.Background())
+		for err == nil && len(descendants(c.pid)) < 2 { // the shell and what it runs
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println("started", err)
+		time.Sleep(time.Hour)
+	}
 	runtime, err := Named(os.Getenv(childRuntime))
 	fmt.Println(os.Getpid(), err)
 	m, err := runtime.Starter(Config{Root: Root{Tree: tree, Init: "/sbin/init"}}).Start(context.Background(), io.Discard)
@@ -43,6 +57,16 @@ func child(tree string) {
 // container runs. Nothing is left of either.
 func TestKilled(t *testing.T) {
 	checkKilled(t, Nspawn{}, 600*time.Millisecond)
+}
+
+// TestKilledSleeper kills a tester whose program in the cage would never end by itself, as
+// systemd-nspawn does when nobody reads what it prints.
+func TestKilledSleeper(t *testing.T) {
+	need.Root(t)
+	pid := kill(t, -1, childTree+"=/", childRuntime+"="+sleeper)
+	if left := waitForNothing(pid); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
 }
 
 func checkKilled(t *testing.T, runtime Runtime, start time.Duration) {
