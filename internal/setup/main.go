@@ -49,7 +49,7 @@ var tools = []struct{ program, pkg string }{
 	{"qemu-system-x86_64", "qemu-system-x86"},
 	{"qemu-img", "qemu-utils"},
 	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"},
-	{"sgdisk", "gdisk"},
+	{"sfdisk", "fdisk"},
 	{"mcopy", "mtools"},
 	{"/sbin/mkfs.vfat", "dosfstools"},
 	{"/sbin/mke2fs", "e2fsprogs"},

@@ -74,7 +74,7 @@ func demo(ctx context.Context, env cli.Env, out string) error {
 	case err != nil:
 		return fmt.Errorf("%w\nwhat the demo left is in %s", err, f.Path)
 	}
-	fmt.Fprintf(env.Stdout, "\n%d checks, all as they should be, in %.0f s. Look around in %s; open reports/first/report.html there.\n",
+	fmt.Fprintf(env.Stdout, "\n%d checks, all as they should be, in %.0f s. Look around in %s; open reports/1/report.html there.\n",
 		s.Checks(), time.Since(began).Seconds(), f.Path)
 	return nil
 }
