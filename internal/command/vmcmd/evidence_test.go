@@ -22,27 +22,16 @@ import (
 
 const madeOf = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
-// made is a bundle of the tiny guest with its record, and what files evidence of it.
-type made struct {
-	file, digest, store string
-	args                []string
-	key                 signing.Verifier
+// files is where evidence is filed in a test, and by whom.
+type files struct {
+	store string
+	args  []string
+	key   signing.Verifier
 }
 
-func bundleOf(t *testing.T, mode string) made {
+// filing makes a key and a place for a store.
+func filing(t *testing.T) files {
 	t.Helper()
-	c := tinyguest.Config(t, mode)
-	folder := t.TempDir()
-	m := made{file: filepath.Join(folder, "tiny.tar"), store: filepath.Join(folder, "store")}
-	arguments, err := json.Marshal(map[string][]string{"arguments": strings.Fields(c.Append)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pack(t, m.file, map[string][]byte{"bundle.json": arguments, "vmlinuz": read(t, c.Kernel), "initrd": read(t, c.Initrd), "../evil": []byte("x")})
-	if m.digest, err = disk.Digest(m.file); err != nil {
-		t.Fatal(err)
-	}
-	m.record(t, m.digest)
 	private, err := signing.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -55,8 +44,34 @@ func bundleOf(t *testing.T, mode string) made {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.key = signing.Verifier{Verifier: signer, Name: "boot"}
-	m.args = []string{"--image", m.file, "--plan", write(t, "plan.yaml", tinyPlan), "--store", m.store, "--key", write(t, "boot.key", string(text)), "--log", "https://ci.example.com/1"}
+	f := files{store: filepath.Join(t.TempDir(), "store"), key: signing.Verifier{Verifier: signer, Name: "boot"}}
+	f.args = []string{"--store", f.store, "--key", write(t, "boot.key", string(text)), "--log", "https://ci.example.com/1"}
+	return f
+}
+
+// made is a bundle of the tiny guest with its record, and what files evidence of it.
+type made struct {
+	files
+	file, digest string
+	args         []string
+}
+
+func bundleOf(t *testing.T, mode string) made {
+	t.Helper()
+	c := tinyguest.Config(t, mode)
+	folder := t.TempDir()
+	m := made{file: filepath.Join(folder, "tiny.tar")}
+	arguments, err := json.Marshal(map[string][]string{"arguments": strings.Fields(c.Append)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack(t, m.file, map[string][]byte{"bundle.json": arguments, "vmlinuz": read(t, c.Kernel), "initrd": read(t, c.Initrd), "../evil": []byte("x")})
+	if m.digest, err = disk.Digest(m.file); err != nil {
+		t.Fatal(err)
+	}
+	m.record(t, m.digest)
+	m.files = filing(t)
+	m.args = append(m.files.args, "--image", m.file, "--plan", write(t, "plan.yaml", tinyPlan))
 	return m
 }
 
@@ -104,7 +119,7 @@ func pack(t *testing.T, file string, files map[string][]byte) {
 }
 
 // filed is the newest evidence about a digest, or nil.
-func (m made) filed(t *testing.T, digest string) *evidence.Verified {
+func (m files) filed(t *testing.T, digest string) *evidence.Verified {
 	t.Helper()
 	s, err := storeurl.Open(t.Context(), m.store)
 	if err != nil {

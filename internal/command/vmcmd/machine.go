@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway.dev/slipway/internal/cli"
+	"slipway.dev/slipway/internal/disk/publish"
 	"slipway.dev/slipway/internal/guest"
 	"slipway.dev/slipway/internal/guest/plan"
 	"slipway.dev/slipway/internal/guest/report"
@@ -24,11 +25,12 @@ type machineFlags struct {
 	accel, memory, user, talk     string
 	cpus, sshPort                 int
 	seed, online                  bool
-	boot                          time.Duration
+	boot, wait                    time.Duration
 }
 
 func (f *machineFlags) add(to *pflag.FlagSet) {
-	to.StringVar(&f.image, "image", "", "the disk: a qcow2 or raw file, which is never written")
+	to.StringVar(&f.image, "image", "", "the disk, which is never written: a qcow2 or raw file, or the image that it was made of, as "+publish.Forms)
+	to.DurationVar(&f.wait, "wait", 0, "wait this long for the image and its disk to be in the registry")
 	to.BoolVar(&f.bundle, "bundle", false, "the image is a bundle: a tar of kernel, initrd and root (the usual for *.tar)")
 	to.StringVar(&f.kernel, "kernel", "", "boot this kernel, without firmware")
 	to.StringVar(&f.initrd, "initrd", "", "initrd for --kernel")
@@ -52,7 +54,10 @@ func (f *machineFlags) check() error {
 			return cli.Misuse("--firmware %s is none; write uefi, bios or uefi,bios", firmware)
 		}
 	}
-	if strings.HasSuffix(f.image, ".tar") {
+	if err := f.checkWait(); err != nil {
+		return err
+	}
+	if strings.HasSuffix(f.image, ".tar") && !isReference(f.image) {
 		f.bundle = true
 	}
 	direct := f.kernel != "" || f.bundle

@@ -26,17 +26,29 @@ type source struct {
 	close                  func() // removes what was unpacked
 }
 
-// open looks at what the flags name. A bundle is unpacked until close is called.
-func (f *machineFlags) open(ctx context.Context, say func(string)) (*source, error) {
-	s := &source{kernel: f.kernel, initrd: f.initrd, append: f.append, name: filepath.Base(f.kernel), close: func() {}}
+// open looks at what the flags name. What was pulled and unpacked stays until close is called.
+func (f *machineFlags) open(ctx context.Context, say func(string)) (s *source, err error) {
+	s = &source{kernel: f.kernel, initrd: f.initrd, append: f.append, name: filepath.Base(f.kernel), close: func() {}}
 	if f.image == "" {
 		return s, nil
 	}
-	i, err := openImage(f.image, say)
+	file, remove, err := f.bring(ctx, f.image, say)
 	if err != nil {
 		return nil, err
 	}
-	s.image, s.name = i, filepath.Base(i.File)
+	s.close = remove
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	i, err := openImage(file, say)
+	if err != nil {
+		return nil, err
+	}
+	if s.image, s.name = i, filepath.Base(i.File); isReference(f.image) {
+		s.name = f.image
+	}
 	if f.bundle {
 		return s, s.unpack(ctx, i)
 	}
@@ -80,11 +92,8 @@ func (s *source) unpack(ctx context.Context, i *image) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			remove()
-		}
-	}()
+	pulled := s.close
+	s.close = func() { remove(); pulled() }
 	if err := unpackBundle(ctx, i.File, folder); err != nil {
 		return fmt.Errorf("unpack the bundle %s: %w", i.File, err)
 	}
@@ -105,7 +114,7 @@ func (s *source) unpack(ctx context.Context, i *image) (err error) {
 	if s.kernel = there(bundleKernel); s.kernel == "" {
 		return fmt.Errorf("%s is no bundle: it has no %s", i.File, bundleKernel)
 	}
-	s.initrd, s.append, s.close = there(bundleInitrd), strings.Join(b.Arguments, " "), remove
+	s.initrd, s.append = there(bundleInitrd), strings.Join(b.Arguments, " ")
 	if root := there(bundleRoot); root != "" {
 		s.disks = []qemu.Disk{{File: root, Format: "raw"}}
 	}

@@ -10,6 +10,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/evidenceflags"
+	"slipway.dev/slipway/internal/guest/plan"
 	"slipway.dev/slipway/internal/jobenv"
 )
 
@@ -23,6 +24,7 @@ type testFlags struct {
 	firstRelease, keep    bool
 	jobs                  int
 	deadline              time.Duration
+	maxConsole            string
 	form                  command.Form
 }
 
@@ -34,7 +36,8 @@ console is watched for the failures that people know, and is a test of its own. 
 is never written. How the guest answers is found out: by its QEMU agent, or by SSH with
 a key that systemd or cloud-init (--seed) takes at the first boot.
 
-Into the artifacts' folder go report.html, which is one file, junit_guest.xml, run.json,
+A disk that is named by its image is pulled from the image's registry, where slipway disk
+build --push put it. Into the artifacts' folder go report.html, which is one file, junit_guest.xml, run.json,
 the consoles' logs, screenshots and journals. With --store the results are signed and
 filed as evidence about the disk, and about the image that its record names; failed
 tests are evidence too. A run that was cut short is no verdict and files nothing.
@@ -48,6 +51,7 @@ func Test(env cli.Env) *cobra.Command {
 		Use: "test", Short: "Boot a disk and test what boots", Long: testHelp, Args: cli.NoArgs,
 		Example: `  slipway vm test --image hello-os.qcow2 --plan plan.yaml
   slipway vm test --image hello-os.qcow2 --plan plan.yaml --denylist denylist.yaml --firmware bios --keep
+  slipway vm test --image registry.example.com/hello/hello-os:next --plan plan.yaml --wait 1h
   slipway vm test --image new.qcow2 --previous old.qcow2 --plan plan.yaml --store gs://BUCKET --key boot.key --log URL`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.artifacts = cmp.Or(f.artifacts, env.Getenv("ARTIFACTS"), "artifacts")
@@ -89,11 +93,12 @@ func (f *testFlags) add(to *pflag.FlagSet) {
 	to.StringVar(&f.plan, "plan", "", "what is expected of the guest: a test plan, as in docs/vm-plan.md")
 	to.StringVar(&f.denylist, "denylist", "", "tests that are known to fail, until when and who works on them")
 	to.StringVar(&f.track, "track", "", "the track, for entries of the denylist")
-	to.StringVar(&f.previous, "previous", "", "the disk of the previous stable release, for tests of the upgrade")
+	to.StringVar(&f.previous, "previous", "", "the disk of the previous stable release, as --image, for tests of the upgrade")
 	to.BoolVar(&f.firstRelease, "first-release", false, "there is no previous release yet: leave tests of the upgrade out")
 	to.StringVar(&f.artifacts, "artifacts", "", "folder for the report, logs and screenshots (default: $ARTIFACTS, else artifacts)")
 	to.IntVar(&f.jobs, "jobs", 0, "machines at a time (default: as many as there are processors, and memory for)")
-	to.DurationVar(&f.deadline, "deadline", 2*time.Hour, "bound of the whole run")
+	to.DurationVar(&f.deadline, "deadline", 2*time.Hour, "bound of the whole run, beside --wait")
+	to.StringVar(&f.maxConsole, "max-console", "64Mi", "how much each guest may print on its console: one that prints more has failed")
 	command.FormFlag(to, &f.form)
 }
 
@@ -115,6 +120,9 @@ func (f *testFlags) check() error {
 		return cli.Misuse("evidence is about a disk, and --kernel is not in it; make a bundle of them (`slipway disk build --format bundle`)")
 	case f.sshPort != 0 && f.jobs != 1:
 		return cli.Misuse("--ssh-port is for one machine at a time; add --jobs 1")
+	}
+	if _, err := plan.ParseSize(f.maxConsole); err != nil {
+		return cli.Misuse("--max-console: %v", err)
 	}
 	return f.evidence.Check()
 }

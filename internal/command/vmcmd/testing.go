@@ -25,6 +25,7 @@ type tests struct {
 	what     *plan.Plan
 	denied   *plan.Denylist
 	of       *source
+	maxLog   plan.Size
 	before   *image // the previous release; may be nil
 	suites   []report.Suite
 	commands []string // that start the guests of the suites by hand
@@ -34,10 +35,13 @@ func (f *testFlags) run(ctx context.Context, env cli.Env) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, f.deadline, fmt.Errorf("not done within --deadline %s", f.deadline))
+	ctx, cancel := context.WithTimeoutCause(ctx, f.wait+f.deadline, fmt.Errorf("not done within --deadline %s", f.deadline))
 	defer cancel()
 	t := &tests{testFlags: f, env: env}
 	if t.what, t.denied, err = loadPlan(f.plan, f.denylist); err != nil {
+		return err
+	}
+	if t.maxLog, err = plan.ParseSize(f.maxConsole); err != nil {
 		return err
 	}
 	if err := f.apply(&t.what.Machine); err != nil {
@@ -51,7 +55,12 @@ func (f *testFlags) run(ctx context.Context, env cli.Env) (err error) {
 	}
 	defer t.of.close()
 	if f.previous != "" {
-		if t.before, err = openImage(f.previous, t.say); err != nil {
+		file, remove, err := f.bring(ctx, f.previous, t.say)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		if t.before, err = openImage(file, t.say); err != nil {
 			return err
 		}
 	}
@@ -97,7 +106,7 @@ func (t *tests) one(ctx context.Context, firmware string) error {
 	config := runner.Config{
 		Plan: t.what, Denylist: t.denied, Where: plan.Where{Firmware: firmware, Track: t.track},
 		Guest: t.of.name, Digest: t.of.digest(), Starter: machine, FirstRelease: t.firstRelease,
-		Jobs: t.jobs, Available: qemu.Available, Artifacts: filepath.Join(t.artifacts, firmware), Say: say,
+		Jobs: t.jobs, Available: qemu.Available, Artifacts: filepath.Join(t.artifacts, firmware), MaxConsole: int64(t.maxLog), Say: say,
 		Event: func(e runner.Event) { tell(say, e) },
 	}
 	if t.before != nil {
