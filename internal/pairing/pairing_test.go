@@ -44,7 +44,7 @@ var way = Way{
 }
 
 // begin starts a pair in which a program prints nothing unless lines say otherwise.
-func begin(t *testing.T, ctx context.Context, w Way, vm *scripted, lines map[string]func() (guest.Output, error)) (guest.Machine, error) {
+func begin(ctx context.Context, t *testing.T, w Way, vm *scripted, lines map[string]func() (guest.Output, error)) (guest.Machine, error) {
 	t.Helper()
 	vm.run = func(ctx context.Context, line string) (guest.Output, error) {
 		for begin, do := range lines {
@@ -85,7 +85,7 @@ func TestStartFails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			vm := &scripted{}
-			_, err := begin(t, t.Context(), tt.way, vm, tt.lines)
+			_, err := begin(t.Context(), t, tt.way, vm, tt.lines)
 			var boot *guest.BootError
 			if !errors.As(err, &boot) || !strings.Contains(boot.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -102,7 +102,7 @@ func TestStartInterrupted(t *testing.T) {
 	stop := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	vm := &scripted{}
-	_, err := begin(t, ctx, way, vm, map[string]func() (guest.Output, error){"leader": func() (guest.Output, error) {
+	_, err := begin(ctx, t, way, vm, map[string]func() (guest.Output, error){"leader": func() (guest.Output, error) {
 		cancel(stop)
 		return failed(1, "")
 	}})
@@ -114,7 +114,7 @@ func TestStartInterrupted(t *testing.T) {
 
 // What a program's end means is of the container; what lacks the way in, of the machine.
 func TestRun(t *testing.T) {
-	m, err := begin(t, t.Context(), way, &scripted{}, map[string]func() (guest.Output, error){
+	m, err := begin(t.Context(), t, way, &scripted{}, map[string]func() (guest.Output, error){
 		"enter 42 absent": func() (guest.Output, error) { return failed(127, "absent: not found") },
 		"enter 42 exits":  func() (guest.Output, error) { return failed(127, "I exit with 127") },
 		"enter 42 broken": func() (guest.Output, error) { return guest.Output{}, guest.ErrNoProgram },
@@ -143,7 +143,7 @@ func TestRun(t *testing.T) {
 // A reboot is over when the first process is another one.
 func TestReboot(t *testing.T) {
 	starts, asked := []string{"7", "7", "7", "8"}, 0
-	m, err := begin(t, t.Context(), way, &scripted{}, map[string]func() (guest.Output, error){"enter 42 cat /proc/1/stat": func() (guest.Output, error) {
+	m, err := begin(t.Context(), t, way, &scripted{}, map[string]func() (guest.Output, error){"enter 42 cat /proc/1/stat": func() (guest.Output, error) {
 		asked++
 		return printed("1 (a b) S" + strings.Repeat(" 0", 18) + " " + starts[min(asked, len(starts))-1] + " 0 0\n")
 	}})
@@ -158,7 +158,7 @@ func TestReboot(t *testing.T) {
 	}
 	without := way
 	without.Reboot = nil
-	if m, err = begin(t, t.Context(), without, &scripted{}, nil); err != nil {
+	if m, err = begin(t.Context(), t, without, &scripted{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Reboot(t.Context()); !errors.Is(err, guest.ErrUnsupported) {

@@ -72,8 +72,8 @@ func (t *tests) pair(ctx context.Context) (err error) {
 		return err
 	}
 	t.suite, t.guest = t.pairing.suite, inner.channel+" in "+outer.channel
-	t.about(inner)
-	t.about(outer)
+	t.about(inner.channel, inner.digest)
+	t.about(outer.channel, outer.digest)
 	roots, err := t.roots()
 	if err != nil {
 		return err
@@ -99,10 +99,10 @@ func (t *tests) pair(ctx context.Context) (err error) {
 }
 
 // about adds what is tested.
-func (t *tests) about(h held) {
-	t.say(fmt.Sprintf("%s is %s", h.channel, h.digest))
-	t.subjects = append(t.subjects, evidence.Subject{Name: h.channel, Digest: h.digest})
-	t.facts = append(t.facts, guest.Fact{Name: h.channel, Value: h.digest})
+func (t *tests) about(name, digest string) {
+	t.say(fmt.Sprintf("%s is %s", name, digest))
+	t.subjects = append(t.subjects, evidence.Subject{Name: name, Digest: digest})
+	t.facts = append(t.facts, guest.Fact{Name: name, Value: digest})
 }
 
 // loadSuite reads the suites, and the plan of the one that is wanted.
@@ -131,10 +131,13 @@ func (t *tests) vm(ctx context.Context, of held, root string) (c qemu.Config, re
 	if err != nil {
 		return c, nil, err
 	}
-	image, err := of.machine(ctx, folder, t.say)
+	image, disk, err := of.machine(ctx, folder, t.say)
 	if err != nil {
 		remove()
 		return c, nil, err
+	}
+	if disk != "" {
+		t.about("the disk of "+of.channel, disk)
 	}
 	return t.config(image, root), remove, nil
 }

@@ -17,12 +17,12 @@ func TestPairFails(t *testing.T) {
 		reason                       []string
 	}{
 		{"the machine is silent", tinyguest.Silent, "3s", goodInit, "", []string{"no virtual machine to run in", "did not answer within"}},
-		{"the container ends at once", tinyguest.OK, "10s", "#!/bin/sh\nexit 1\n", "", []string{"did not start within", "of which its virtual machine took", "pidof httpd exited with 1"}},
-		{"a step fails", tinyguest.OK, "20s", goodInit, "start: [[sh, -c, 'echo no luck {root}; exit 7']]", []string{"could not be started", "exited with 7: no luck /run/"}},
+		{"the container ends at once", tinyguest.OK, "20s", "#!/bin/sh\nexit 1\n", "", []string{"did not start within", "of which its virtual machine took", "pidof httpd exited with 1"}},
+		{"a step fails", tinyguest.OK, "90s", goodInit, "start: [[sh, -c, 'echo no luck {root}; exit 7']]", []string{"could not be started", "exited with 7: no luck /run/"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPair(t)
-			p.write("plan.yaml", strings.Replace(pairPlan, "20s", tt.boot, 1))
+			p.write("plan.yaml", strings.Replace(pairPlan, "90s", tt.boot, 1))
 			if tt.suites != "" {
 				begin, rest, _ := strings.Cut(pairSuites, "start:\n")
 				_, rest, _ = strings.Cut(rest, "\n")
