@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,7 +35,7 @@ const tellEvery = 10 * time.Second
 // Plan reads an image, down to its layers, and plans its disk.
 func (b Builder) Plan(ctx context.Context, image string, o Options) (*Plan, error) {
 	var planned *Plan
-	err := b.open(ctx, image, o, func(p *Plan, _ *tree.Node, _ string) error { planned = p; return nil })
+	err := b.open(ctx, image, o, func(p *Plan, _ *tree.Node) error { planned = p; return nil })
 	return planned, err
 }
 
@@ -42,16 +43,15 @@ func (b Builder) Plan(ctx context.Context, image string, o Options) (*Plan, erro
 // when all else is. If it fails, or ctx ends, the folder is as it was.
 func (b Builder) Build(ctx context.Context, image string, o Options, folder string) (*Record, error) {
 	var record *Record
-	err := b.open(ctx, image, o, func(p *Plan, root *tree.Node, scratch string) (err error) {
-		record, err = b.apply(ctx, p, root, scratch, folder)
+	err := b.open(ctx, image, o, func(p *Plan, root *tree.Node) (err error) {
+		record, err = b.apply(ctx, p, root, folder)
 		return err
 	})
 	return record, err
 }
 
-// open gives the plan, the files of an image and a scratch folder beside them to use,
-// while its layers are sure to stay.
-func (b Builder) open(ctx context.Context, reference string, o Options, use func(*Plan, *tree.Node, string) error) error {
+// open gives the plan and the files of an image to use, while its layers are sure to stay.
+func (b Builder) open(ctx context.Context, reference string, o Options, use func(*Plan, *tree.Node) error) error {
 	if err := errors.Join(o.Check(), checkTools()); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (b Builder) open(ctx context.Context, reference string, o Options, use func
 	return cache.Prune()
 }
 
-func (b Builder) use(ctx context.Context, cache source.Cache, image *source.Image, o Options, use func(*Plan, *tree.Node, string) error) error {
+func (b Builder) use(ctx context.Context, cache source.Cache, image *source.Image, o Options, use func(*Plan, *tree.Node) error) error {
 	layers, release, err := cache.Unpacked(ctx, image)
 	if err != nil {
 		return fmt.Errorf("bring image %s: %w", image.Reference, err)
@@ -93,21 +93,20 @@ func (b Builder) use(ctx context.Context, cache source.Cache, image *source.Imag
 	if err != nil {
 		return err
 	}
-	return use(p, root, cache.Scratch)
+	return use(p, root)
 }
 
 // making is a disk on its way.
 type making struct {
 	*Plan
-	root    *tree.Node
-	scratch string // scratch folder beside the layers, for what is linked to them
-	work    string // scratch folder beside the result
-	disk    string
-	folder  string
-	say     func(string)
+	root   *tree.Node
+	work   string // scratch folder, on the same file system as the result
+	disk   string
+	folder string
+	say    func(string)
 }
 
-func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, beside, folder string) (*Record, error) {
+func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder string) (*Record, error) {
 	for _, warning := range p.Warnings {
 		b.Say("warning: " + warning)
 	}
@@ -123,7 +122,7 @@ func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, beside, fo
 		return nil, err
 	}
 	defer remove()
-	m := &making{Plan: p, root: root, scratch: beside, work: work, disk: filepath.Join(work, "disk"), folder: folder, say: b.Say}
+	m := &making{Plan: p, root: root, work: work, disk: filepath.Join(work, "disk"), folder: folder, say: b.Say}
 	if err := m.write(ctx); err != nil {
 		return nil, fmt.Errorf("make the disk of %s: %w", p.Image.Reference, err)
 	}
@@ -160,12 +159,15 @@ func (m *making) write(ctx context.Context) error {
 
 // writeRoot makes the first root's file system.
 func (m *making) writeRoot(ctx context.Context) error {
-	numbered, err := m.prepareRoot(ctx)
-	if err != nil {
-		return err
+	filled, script, files := rootfs.Fill(m.root)
+	files[fillScript], files[listScript] = string(script), string(filled.ListScript())
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(m.work, name), []byte(text), 0o600); err != nil {
+			return err
+		}
 	}
 	var listed string
-	for _, s := range m.rootSteps(m.disk, m.scratch) {
+	for _, s := range m.rootSteps(m.disk, m.work) {
 		said, err := s.runE2fs(ctx)
 		if err != nil {
 			return fmt.Errorf("make the root file system: %w", err)
@@ -174,24 +176,7 @@ func (m *making) writeRoot(ctx context.Context) error {
 			listed = said
 		}
 	}
-	return numbered.CheckList(listed)
-}
-
-// prepareRoot writes what the steps take.
-func (m *making) prepareRoot(ctx context.Context) (*rootfs.Numbered, error) {
-	in := func(name string) string { return filepath.Join(m.scratch, name) }
-	if err := rootfs.Fill(ctx, m.root, in(treeFolder), in(apartFolder)); err != nil {
-		return nil, fmt.Errorf("link the image's files: %w", err)
-	}
-	numbered := rootfs.Number(m.root)
-	set, values := numbered.Script()
-	values[setScript], values[listScript] = string(set), string(numbered.ListScript())
-	for name, text := range values {
-		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	return numbered, nil
+	return filled.CheckList(listed)
 }
 
 // writeBoot makes what the firmwares start.
@@ -206,7 +191,7 @@ func (m *making) writeBoot(ctx context.Context) error {
 	}
 	for name, n := range map[string]*tree.Node{"vmlinuz": m.Boot.kernel, "initrd": m.Boot.initrd} {
 		if n != nil {
-			if err := rootfs.Copy(n, filepath.Join(m.work, name)); err != nil {
+			if err := extract(n, filepath.Join(m.work, name)); err != nil {
 				return err
 			}
 		}
@@ -217,6 +202,20 @@ func (m *making) writeBoot(ctx context.Context) error {
 		}
 	}
 	return m.writeMBR()
+}
+
+// extract writes a file of the image to a path.
+func extract(n *tree.Node, path string) error {
+	from, err := n.Open()
+	if err != nil {
+		return err
+	}
+	to, err := os.Create(path)
+	if err != nil {
+		return errors.Join(err, from.Close())
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close(), from.Close())
 }
 
 // writeMBR puts GRUB where a BIOS starts it.

@@ -40,12 +40,10 @@ func (p *Plan) bootSteps(disk, scratch string) []step {
 	return append(steps, p.espSteps(disk, scratch)...)
 }
 
-// The files and folders in the scratch folder of which the root is made.
+// The files in the scratch folder of which the root is made.
 const (
-	treeFolder  = "tree"
-	apartFolder = "apart"
-	setScript   = "set"
-	listScript  = "list"
+	fillScript = "fill"
+	listScript = "list"
 )
 
 // tableStep writes the partition table.
@@ -60,7 +58,7 @@ func (p *Plan) rootSteps(disk, scratch string) []step {
 		UUID: identity(p.Image.Manifest, "file system"), Label: "root-" + slotNames[0],
 	}
 	var steps []step
-	for _, args := range [][]string{f.MakeArgs(treeFolder), f.ScriptArgs(setScript), f.ScriptArgs(listScript), f.CheckArgs()} {
+	for _, args := range [][]string{f.MakeArgs(), f.ScriptArgs(fillScript), f.ScriptArgs(listScript), f.CheckArgs()} {
 		steps = append(steps, step{args: args, env: rootfs.Env(p.Made), folder: scratch})
 	}
 	return steps

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"slipway.dev/slipway/internal/disk/tree"
 )
 
 // ListScript lets debugfs list all folders.
-func (n *Numbered) ListScript() []byte {
+func (f *Filled) ListScript() []byte {
 	var b bytes.Buffer
-	for _, f := range n.files {
-		if f.IsDir() {
-			fmt.Fprintf(&b, "ls -p <%d>\n", n.numbers[f])
+	for _, n := range f.files {
+		if n.IsDir() {
+			fmt.Fprintf(&b, "ls -p <%d>\n", f.numbers[n])
 		}
 	}
 	return b.Bytes()
@@ -20,8 +22,8 @@ func (n *Numbered) ListScript() []byte {
 
 // CheckList compares what debugfs listed with the tree: each name has its inode, and that
 // its mode, owner and size. Another order of numbers would have given them to other files.
-func (n *Numbered) CheckList(listed string) error {
-	want, found := n.rows(), 0
+func (f *Filled) CheckList(listed string) error {
+	want, found := f.rows(), 0
 	parts := strings.Split(listed, "/") // no name has one; a row has seven
 	var folder string
 	for ; len(parts) > 7; parts = parts[7:] {
@@ -33,7 +35,7 @@ func (n *Numbered) CheckList(listed string) error {
 			continue
 		}
 		if row := folder + "/" + strings.Join(parts[1:7], "/"); !want[row] {
-			return fmt.Errorf("mke2fs numbered files in another order than is known of it: %s was not to be; use e2fsprogs 1.46 or 1.47", row)
+			return fmt.Errorf("debugfs made %s, which was not wanted; use e2fsprogs 1.47", row)
 		}
 		found++
 	}
@@ -44,21 +46,21 @@ func (n *Numbered) CheckList(listed string) error {
 }
 
 // rows are what debugfs should list.
-func (n *Numbered) rows() map[string]bool {
+func (f *Filled) rows() map[string]bool {
 	rows := map[string]bool{}
-	for _, folder := range n.files {
-		for name, f := range folder.Children {
-			if n.numbers[folder] == rootInode && name == lostAndFound {
+	for _, folder := range f.files {
+		for name, n := range folder.Children {
+			if f.numbers[folder] == rootInode && name == lostAndFound {
 				continue
 			}
-			size := fmt.Sprint(f.Size)
-			switch {
-			case f.IsDir():
+			size := fmt.Sprint(n.Size)
+			switch n.Kind() {
+			case tree.Directory:
 				size = ""
-			case f.Target != "":
-				size = fmt.Sprint(len(f.Target))
+			case tree.Symlink:
+				size = fmt.Sprint(len(n.Target))
 			}
-			rows[fmt.Sprintf("%d/%d/%06o/%d/%d/%s/%s", n.numbers[folder], n.numbers[f], f.Mode, int32(f.UID), int32(f.GID), name, size)] = true
+			rows[fmt.Sprintf("%d/%d/%06o/%d/%d/%s/%s", f.numbers[folder], f.numbers[n], n.Mode, int32(n.UID), int32(n.GID), name, size)] = true
 		}
 	}
 	return rows

@@ -1,9 +1,9 @@
 // Package rootfs says how e2fsprogs make an ext4 file system of a tree.
 //
-// mke2fs -d takes a folder of plain files that belong to whoever calls it. It goes through
-// it in the order of the names, so the numbers of the inodes follow from the tree; by them
-// debugfs sets what a folder cannot hold without privilege, owners and devices, and what
-// this machine decided, which are times. So the bytes follow from the tree alone.
+// mke2fs makes it empty, and one script of debugfs fills it: as any user, of the files of
+// unpacked layers as they lie. Each file gets the next number, so all that this machine
+// would decide, times, owners and modes, is set by number to what the image says. Then
+// debugfs lists all names, and e2fsck looks: what was asked for is what is there.
 package rootfs
 
 import (
@@ -19,7 +19,7 @@ const features = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,exte
 const (
 	blockSize  = 4096
 	inodeSize  = 256
-	firstInode = 12 // that a tree's file gets: before it are the reserved ones and lost+found
+	firstInode = 12 // that a tree's file gets: below it are the reserved ones and lost+found
 	rootInode  = 2
 )
 
@@ -33,13 +33,13 @@ type Format struct {
 	Label  string
 }
 
-// MakeArgs is the command that makes it of a folder.
-func (f Format) MakeArgs(folder string) []string {
+// MakeArgs is the command that makes it, empty.
+func (f Format) MakeArgs() []string {
 	return []string{
 		"mke2fs", "-q", "-F", "-b", strconv.Itoa(blockSize), "-I", strconv.Itoa(inodeSize), "-m", "1",
 		"-O", features, "-J", fmt.Sprintf("size=%d", f.journal()>>20), "-N", strconv.FormatUint(f.inodes(), 10),
-		"-U", f.UUID, "-L", f.Label, "-d", folder,
-		"-E", fmt.Sprintf("offset=%d,hash_seed=%s,nodiscard,assume_storage_prezeroed=1,root_owner=0:0,no_copy_xattrs", f.Offset, f.UUID),
+		"-U", f.UUID, "-L", f.Label,
+		"-E", fmt.Sprintf("offset=%d,hash_seed=%s,nodiscard,assume_storage_prezeroed=1,root_owner=0:0", f.Offset, f.UUID),
 		f.File, fmt.Sprintf("%dk", f.Size>>10),
 	}
 }

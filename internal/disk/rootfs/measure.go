@@ -16,7 +16,7 @@ type Need struct {
 }
 
 const (
-	maxLinks    = 60000 // of a file: ext4 has 65000, of which the folder needs some
+	maxLinks    = 65000 // of a file
 	shortTarget = 59    // longest target of a symbolic link that lies in its inode
 	maxExtent   = 32768 // blocks
 )
@@ -38,10 +38,16 @@ func (m *measuring) add(at string, n *tree.Node) error {
 	if m.links[n]++; m.links[n] > maxLinks {
 		return fmt.Errorf("%s is one of more than %d hard links to a file", at, maxLinks)
 	} else if m.links[n] > 1 {
+		if strings.HasPrefix(path.Base(at), "<") {
+			return fmt.Errorf("%s: a hard link of this name is a number to debugfs", at)
+		}
 		return nil
 	}
 	attributes, err := xattrBlocks(n.Xattrs)
 	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	if err := checkWord(n.Target); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
 	m.need.Inodes++
@@ -49,7 +55,7 @@ func (m *measuring) add(at string, n *tree.Node) error {
 	names := 0
 	for _, name := range n.Names() {
 		names += len(name) + 12
-		if err := checkDevice(name); err != nil && isDevice(n.Children[name]) {
+		if err := checkWord(name); err != nil {
 			return fmt.Errorf("%s: %w", at, err)
 		}
 		if err := m.add(path.Join(at, name), n.Children[name]); err != nil {
@@ -100,12 +106,4 @@ func xattrBlocks(attributes map[string]string) (uint64, error) {
 		return 1, nil
 	}
 	return 0, nil
-}
-
-// checkDevice refuses a name that debugfs does not take.
-func checkDevice(name string) error {
-	if strings.ContainsAny(name, "\n\r\x00") || strings.HasPrefix(name, "<") {
-		return fmt.Errorf("%q cannot be the name of a device", name)
-	}
-	return nil
 }

@@ -15,104 +15,113 @@ import (
 // lostAndFound is mke2fs's own, and stays.
 const lostAndFound = "lost+found"
 
-// Numbered is a tree whose files have the numbers that their inodes get.
-type Numbered struct {
-	files   []*tree.Node // in the order of the numbers
+// Filled is a file system as it should be when debugfs has filled it.
+type Filled struct {
+	files   []*tree.Node // in the order of their inodes' numbers
 	numbers map[*tree.Node]uint32
-	devices map[*tree.Node][]name
+	links   map[*tree.Node]int
+	script  bytes.Buffer
+	values  map[string]string
 }
 
-// name is one of a device's.
-type name struct {
-	parent *tree.Node
-	name   string
+// Fill says how debugfs fills an empty file system with a tree: by a script, and by files
+// beside it, by their names, with the values of extended attributes.
+func Fill(root *tree.Node) (f *Filled, script []byte, values map[string]string) {
+	f = &Filled{
+		files: []*tree.Node{root}, numbers: map[*tree.Node]uint32{root: rootInode}, links: map[*tree.Node]int{}, values: map[string]string{},
+	}
+	f.fill(root)
+	for _, n := range f.files {
+		f.describe(n)
+	}
+	return f, f.script.Bytes(), f.values
 }
 
-// Number numbers files as mke2fs -d does, in the order of the paths, a folder before what
-// is in it. Devices follow.
-func Number(root *tree.Node) *Numbered {
-	n := &Numbered{files: []*tree.Node{root}, numbers: map[*tree.Node]uint32{root: rootInode}, devices: map[*tree.Node][]name{}}
-	var devices []*tree.Node
-	var visit func(folder *tree.Node)
-	visit = func(folder *tree.Node) {
-		for _, called := range folder.Names() {
-			child := folder.Children[called]
-			switch {
-			case folder == root && called == lostAndFound:
-			case isDevice(child):
-				if n.devices[child] == nil {
-					devices = append(devices, child)
-				}
-				n.devices[child] = append(n.devices[child], name{folder, called})
-			case n.numbers[child] == 0:
-				n.add(child)
-				visit(child)
-			}
+func (f *Filled) say(format string, a ...any) { fmt.Fprintf(&f.script, format+"\n", a...) }
+
+// fill makes what is in a folder, in the order of the names: each file gets the first
+// number that is free.
+func (f *Filled) fill(folder *tree.Node) {
+	f.say("cd <%d>", f.numbers[folder])
+	for _, name := range folder.Names() {
+		n := folder.Children[name]
+		if f.numbers[folder] == rootInode && name == lostAndFound {
+			continue
+		}
+		if f.links[n]++; f.links[n] > 1 {
+			f.say("ln <%d> %s", f.numbers[n], quote(name))
+			continue
+		}
+		f.numbers[n] = firstInode + uint32(len(f.files)) - 1
+		f.files = append(f.files, n)
+		f.say("%s", command(n, quote(name)))
+		if n.IsDir() {
+			f.fill(n)
+			f.say("cd <%d>", f.numbers[folder])
 		}
 	}
-	visit(root)
-	for _, d := range devices {
-		n.add(d)
-	}
-	return n
 }
 
-func (n *Numbered) add(file *tree.Node) {
-	n.numbers[file] = firstInode + uint32(len(n.files)) - 1
-	n.files = append(n.files, file)
+// command makes a file.
+func command(n *tree.Node, name string) string {
+	switch n.Kind() {
+	case tree.Directory:
+		return "mkdir " + name
+	case tree.Symlink:
+		return "symlink " + name + " " + quote(n.Target)
+	case tree.CharDev:
+		return "mknod " + name + " c 0 0"
+	case tree.BlockDev:
+		return "mknod " + name + " b 0 0"
+	case tree.Fifo:
+		return "mknod " + name + " p"
+	}
+	return "write " + quote(n.Content) + " " + name
 }
 
-func isDevice(n *tree.Node) bool { return n.Kind() == tree.CharDev || n.Kind() == tree.BlockDev }
-
-// Script is what debugfs sets, and the files, by their names in its folder, from which it
-// takes the values of extended attributes.
-func (n *Numbered) Script() (script []byte, values map[string]string) {
-	var b bytes.Buffer
-	values = map[string]string{}
-	for _, f := range n.files {
-		if isDevice(f) {
-			n.device(&b, f)
+// describe sets what a file is beside its content. The number of a device is where others
+// have their blocks.
+func (f *Filled) describe(n *tree.Node) {
+	number := f.numbers[n]
+	for _, attribute := range slices.Sorted(maps.Keys(n.Xattrs)) {
+		if KeepsXattr(attribute) {
+			file := "value-" + strconv.Itoa(len(f.values))
+			f.values[file] = n.Xattrs[attribute]
+			f.say("ea_set -f %s <%d> %s", file, number, quote(attribute))
 		}
 	}
-	for _, f := range n.files {
-		number := n.numbers[f]
-		for _, attribute := range slices.Sorted(maps.Keys(f.Xattrs)) {
-			if KeepsXattr(attribute) {
-				file := "value-" + strconv.Itoa(len(values))
-				values[file] = f.Xattrs[attribute]
-				fmt.Fprintf(&b, "ea_set -f %s <%d> %s\n", file, number, quote(attribute))
-			}
-		}
-		fmt.Fprintf(&b, "sif <%[1]d> mode 0%[2]o\nsif <%[1]d> uid %[3]d\nsif <%[1]d> gid %[4]d\n", number, f.Mode, f.UID, f.GID)
-		seconds, extra := encodeTime(f.Modified)
-		for _, field := range []string{"atime", "ctime", "mtime", "crtime"} {
-			fmt.Fprintf(&b, "sif <%[1]d> %[2]s @%[3]d\nsif <%[1]d> %[2]s_extra %[4]d\n", number, field, seconds, extra)
-		}
+	set := func(field string, value any) { f.say("sif <%d> %s %v", number, field, value) }
+	set("mode", fmt.Sprintf("0%o", n.Mode))
+	set("uid", n.UID)
+	set("gid", n.GID)
+	seconds, extra := encodeTime(n.Modified)
+	for _, field := range []string{"atime", "ctime", "mtime", "crtime"} {
+		set(field, fmt.Sprintf("@%d", seconds))
+		set(field+"_extra", extra)
 	}
-	return b.Bytes(), values
-}
-
-// device makes a device under all its names.
-func (n *Numbered) device(b *bytes.Buffer, f *tree.Node) {
-	kind := "c"
-	if f.Kind() == tree.BlockDev {
-		kind = "b"
+	if !n.IsDir() && f.links[n] > 1 {
+		set("links_count", f.links[n])
 	}
-	names, number := n.devices[f], n.numbers[f]
-	for i, at := range names {
-		fmt.Fprintf(b, "cd <%d>\n", n.numbers[at.parent])
-		if i == 0 {
-			fmt.Fprintf(b, "mknod %s %s 0 0\n", quote(at.name), kind)
-		} else {
-			fmt.Fprintf(b, "ln <%d> %s\n", number, quote(at.name))
-		}
+	if n.Kind() == tree.CharDev || n.Kind() == tree.BlockDev {
+		old, large := encodeDevice(n.Major, n.Minor)
+		set("block[0]", old)
+		set("block[1]", large)
 	}
-	old, large := encodeDevice(f.Major, f.Minor)
-	fmt.Fprintf(b, "sif <%[1]d> links_count %[2]d\nsif <%[1]d> block[0] %[3]d\nsif <%[1]d> block[1] %[4]d\n", number, len(names), old, large)
 }
 
 // quote writes a word as debugfs reads it.
 func quote(word string) string { return `"` + strings.ReplaceAll(word, `"`, `""`) + `"` }
+
+// checkWord refuses what no script of debugfs can say.
+func checkWord(word string) error {
+	if strings.ContainsAny(word, "\n\r\x00") || len(quote(word)) > maxWord {
+		return fmt.Errorf("%q cannot be said to debugfs: it has the end of a line in it, or too many quotes", word)
+	}
+	return nil
+}
+
+// maxWord keeps the longest line, of a name and a target, within what debugfs reads.
+const maxWord = 5000
 
 // encodeTime is a time in the form of ext4, whose years are 1901 to 2446: what is
 // before or after is put to the border.
