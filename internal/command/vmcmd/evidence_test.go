@@ -174,6 +174,9 @@ func TestInterrupted(t *testing.T) {
 	if c.code != cli.ExitFailed || !strings.Contains(c.stderr, "interrupted by SIGINT") {
 		t.Errorf("exit code %d", c.code)
 	}
+	if got := c.status(t, "console").Reason; got != "not run: interrupted by SIGINT" {
+		t.Errorf("what did not run says: %s", got)
+	}
 	if _, err := os.Stat(m.store); err == nil {
 		t.Error("there is evidence of a run that was cut short")
 	}

@@ -27,8 +27,8 @@ type source struct {
 }
 
 // open looks at what the flags name. What was pulled and unpacked stays until close is called.
-func (f *machineFlags) open(ctx context.Context, say func(string)) (s *source, err error) {
-	s = &source{kernel: f.kernel, initrd: f.initrd, append: f.append, name: filepath.Base(f.kernel), close: func() {}}
+func (f *machineFlags) open(ctx context.Context, say func(string)) (*source, error) {
+	s := &source{kernel: f.kernel, initrd: f.initrd, append: f.append, name: filepath.Base(f.kernel), close: func() {}}
 	if f.image == "" {
 		return s, nil
 	}
@@ -37,23 +37,27 @@ func (f *machineFlags) open(ctx context.Context, say func(string)) (s *source, e
 		return nil, err
 	}
 	s.close = remove
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
+	if err := f.look(ctx, s, file, say); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// look looks at the disk that a guest boots from.
+func (f *machineFlags) look(ctx context.Context, s *source, file string, say func(string)) error {
 	i, err := openImage(file, say)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.image, s.name = i, filepath.Base(i.File); isReference(f.image) {
 		s.name = f.image
 	}
 	if f.bundle {
-		return s, s.unpack(ctx, i)
+		return s.unpack(ctx, i)
 	}
 	s.disks = []qemu.Disk{i.Disk}
-	return s, nil
+	return nil
 }
 
 func (s *source) digest() string {
@@ -87,7 +91,7 @@ type bundle struct {
 }
 
 // unpack unpacks a bundle into a folder that goes with this process.
-func (s *source) unpack(ctx context.Context, i *image) (err error) {
+func (s *source) unpack(ctx context.Context, i *image) error {
 	folder, remove, err := scratch.Place{Parent: os.TempDir(), Prefix: "slipway-bundle-"}.MakeGuarded(ctx)
 	if err != nil {
 		return err

@@ -94,7 +94,6 @@ func TestFails(t *testing.T) {
 		{tinyguest.RebootLoop, "boot", "rebooted"},
 		{tinyguest.PowerOff, "boot", "powered itself off"},
 		{tinyguest.Shell, "boot", "emergency-mode"},
-		{tinyguest.Flood, "boot", "did not answer within 5s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
@@ -140,6 +139,9 @@ func TestRefused(t *testing.T) {
 		{"firmware", []string{"--firmware", "coreboot"}, cli.ExitMisused, "coreboot"},
 		{"evidence", []string{"--store", t.TempDir(), "--key", "k", "--log", "https://example.com"}, cli.ExitMisused, "--kernel"},
 		{"size", []string{"--memory", "1GB"}, cli.ExitMisused, "1GB"},
+		{"console", []string{"--max-console", "lots"}, cli.ExitMisused, "--max-console"},
+		{"wait", []string{"--wait", "1m"}, cli.ExitMisused, "--wait is for an --image in a registry"},
+		{"registry", []string{"--image", "127.0.0.1:1/tiny/tiny-os:next"}, cli.ExitFailed, "127.0.0.1:1"},
 		{"no disk", []string{"--image", "/nothing.qcow2"}, cli.ExitFailed, "/nothing.qcow2"},
 	}
 	for _, tt := range tests {
