@@ -1,6 +1,9 @@
 package containercmd
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,16 +79,20 @@ func TestPairRefused(t *testing.T) {
 			}
 		})
 	}
-	for _, tt := range []struct{ from, to, want string }{
-		{"guest/staging", "gues/staging", "did you mean guest/staging"},
-		{"container: guest/staging", "container: machine/staging", ""},
-	} {
-		p.write("suites.yaml", strings.Replace(pairSuites, tt.from, tt.to, 1))
-		if c := call(t.Context(), t, Test, p.args("pfq")...); !strings.Contains(c.stderr, tt.want) {
-			t.Errorf("%s: exit code %d, want %q", tt.to, c.code, tt.want)
-		}
+	digest := p.hold("guest/live", tinyContainer(t, goodInit))
+	p.hold("machine/live", []byte("a disk"))
+	blob := filepath.Join(p.dir, "files/blobs/sha256", digest)
+	if err := errors.Join(os.Remove(blob), os.WriteFile(blob, tinyContainer(t, "#!/bin/sh\necho evil\n"), 0o600)); err != nil {
+		t.Fatal(err)
 	}
-	if about := p.evidence("pfq"); len(about) > 0 {
+	if c := call(t.Context(), t, Test, p.args("bvt-cq")...); c.code != cli.ExitFailed || !strings.Contains(c.stderr, "its bytes have sha256") {
+		t.Errorf("other bytes than the digest's: exit code %d", c.code)
+	}
+	p.write("suites.yaml", strings.Replace(pairSuites, "guest/staging", "gues/staging", 1))
+	if c := call(t.Context(), t, Test, p.args("pfq")...); c.code != cli.ExitMisused || !strings.Contains(c.stderr, "did you mean guest/staging") {
+		t.Errorf("a channel that is not there: exit code %d", c.code)
+	}
+	if about := append(p.evidence("pfq"), p.evidence("bvt-cq")...); len(about) > 0 {
 		t.Errorf("evidence is about %q", about)
 	}
 }
