@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,11 @@ func (f *Flags) File(ctx context.Context, env cli.Env, r evidence.Result) error 
 		r.Finished = time.Now()
 	}
 	r.Finished = r.Finished.UTC().Truncate(time.Second)
-	r.Subjects = append(r.Subjects, f.Subjects()...)
+	for _, subject := range f.Subjects() {
+		if !slices.ContainsFunc(r.Subjects, func(s evidence.Subject) bool { return s.Digest == subject.Digest }) {
+			r.Subjects = append(r.Subjects, subject)
+		}
+	}
 	keys, err := evidence.Add(ctx, s, signer, r)
 	if err != nil {
 		return fmt.Errorf("file evidence of %s: %w", f.test, err)

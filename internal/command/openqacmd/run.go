@@ -18,6 +18,7 @@ import (
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/evidenceflags"
+	"slipway.dev/slipway/internal/disk/publish"
 	"slipway.dev/slipway/internal/evidence"
 	"slipway.dev/slipway/internal/jobenv"
 	"slipway.dev/slipway/internal/junit"
@@ -36,6 +37,7 @@ type runFlags struct {
 	id        string
 	patience  openqa.Patience
 	evidence  evidenceflags.Flags
+	madeOf    []evidence.Subject // by the disk's record
 	form      command.Form
 }
 
@@ -53,7 +55,8 @@ said of the disk, its bytes are read back from openQA.
 
 The same suite on the same disk under the same --id is one run: where an earlier
 command was killed, its jobs are found and waited for. Screenshots, logs, openqa.json
-and junit_openqa.xml go to --artifacts.`,
+and junit_openqa.xml go to --artifacts. Evidence is about the disk, and about the image
+that its record names.`,
 		Example: `  slipway openqa run --host https://openqa.example.com --client-conf client.conf --suite suite.yaml \
     --disk hello-os.qcow2 --asset-dir /var/lib/openqa/share/factory/hdd --artifacts out`,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
@@ -65,9 +68,9 @@ and junit_openqa.xml go to --artifacts.`,
 func (f *runFlags) addFlags(to *pflag.FlagSet) {
 	f.server.addFlags(to)
 	to.StringVar(&f.suite, "suite", "", "file that names the jobs and their settings")
-	to.StringVar(&f.disk, "disk", "", "file of the disk")
+	to.StringVar(&f.disk, "disk", "", "file of the disk, or "+publish.Forms+" of the image that it refers to in its registry")
 	to.StringVar(&f.digest, "digest", "", "digest of the disk, sha256:HEX, instead of its file where openQA has it or fetches it")
-	to.StringVar(&f.asset, "asset", "", "URL where openQA fetches the disk; its host must be in openQA's download_domains")
+	to.StringVar(&f.asset, "asset", "", "URL where openQA fetches the disk; its host must be in openQA's download_domains; "+hexOfDisk+" stands for its digest")
 	to.StringVar(&f.assetDir, "asset-dir", "", "openQA's folder share/factory/hdd, where this machine has it: the disk is copied into it")
 	to.StringVar(&f.artifacts, "artifacts", "", "folder for results (default: $ARTIFACTS; without either, none are written)")
 	to.StringVar(&f.id, "id", "", "name of the run (default: $BUILD_ID); another one runs the same suite on the same disk again")
@@ -119,10 +122,11 @@ func (f *runFlags) run(ctx context.Context, env cli.Env) error {
 	if err != nil {
 		return err
 	}
-	disk, err := f.openDisk(ctx, env)
+	disk, remove, err := f.openDisk(ctx, env)
 	if err != nil {
 		return err
 	}
+	defer remove()
 	plan, err := openqa.NewPlan(suite, disk, f.id)
 	if err != nil {
 		return err
@@ -131,26 +135,6 @@ func (f *runFlags) run(ctx context.Context, env cli.Env) error {
 		Plan: plan, File: f.disk, Folder: f.assetDir, Artifacts: f.artifacts, Patience: f.patience,
 	})
 	return f.conclude(ctx, env, report, err)
-}
-
-// openDisk says what the disk is, by its bytes or by what was said of it.
-func (f *runFlags) openDisk(ctx context.Context, env cli.Env) (openqa.Disk, error) {
-	disk := openqa.Disk{Digest: f.digest, URL: f.asset, Format: "qcow2"}
-	if name := strings.ToLower(filepath.Ext(cmp.Or(f.disk, f.asset))); name == ".raw" || name == ".img" {
-		disk.Format = "raw"
-	}
-	if f.disk == "" {
-		return disk, nil
-	}
-	digest, err := openqa.DigestFile(ctx, f.disk, func(message string) { env.Log().Info(message) })
-	if err != nil {
-		return disk, err
-	}
-	if f.digest != "" && f.digest != digest {
-		return disk, fmt.Errorf("read disk: %s is %s, and not --digest %s; name the disk that was boot-tested", f.disk, digest, f.digest)
-	}
-	disk.Digest = digest
-	return disk, nil
 }
 
 // conclude writes what is known, files evidence if there is any, and says how it ended.
@@ -167,7 +151,7 @@ func (f *runFlags) conclude(ctx context.Context, env cli.Env, report *openqa.Rep
 	case failed != nil:
 		return failed
 	case report.Evidence():
-		if err := f.evidence.File(ctx, env, result(report)); err != nil {
+		if err := f.evidence.File(ctx, env, f.result(report)); err != nil {
 			return err
 		}
 	case f.evidence.Wanted():
@@ -180,11 +164,11 @@ func (f *runFlags) conclude(ctx context.Context, env cli.Env, report *openqa.Rep
 }
 
 // result is the report as evidence says it.
-func result(report *openqa.Report) evidence.Result {
+func (f *runFlags) result(report *openqa.Report) evidence.Result {
 	cases := report.Cases()
 	return evidence.Result{
 		Outcome: evidence.Outcome(report.Outcome), Finished: report.Ended,
-		Subjects: []evidence.Subject{{Name: "disk", Digest: report.Disk}},
+		Subjects: append([]evidence.Subject{{Name: "disk", Digest: report.Disk}}, f.madeOf...),
 		Passed:   cases[openqa.Passed], Warned: cases[openqa.Warned], Failed: cases[openqa.Failed],
 	}
 }

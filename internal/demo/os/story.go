@@ -94,7 +94,7 @@ func endToEnd() play.Scene {
 		Acts: []play.Act{
 			play.Slipway("openqa", "run", "--host", "$openqa", "--client-conf", "client.conf", "--asset-dir", "$hdd",
 				"--suite", "example/hello-os/tests/openqa/suite.yaml", "--disk", "disks/1/hello-os.qcow2", "--artifacts", "openqa",
-				"--subject", "hello-os=$digest1", "--store", "store", "--key", "config/keys/e2e.key", "--log", "https://openqa.example.com/1"),
+				"--store", "store", "--key", "config/keys/e2e.key", "--log", "https://openqa.example.com/1"),
 			play.Slipway(with("promotion", "plan", inStable, "--version", "v1.0.0", "--keep")...),
 			play.Slipway(with("promotion", "approve", "$plan", "--approver", "alice",
 				"--comment", "https://forge.example.com/hello-os/7#alice", "--key", "config/keys/chatops.key")...),
