@@ -57,7 +57,7 @@ func (f *machineFlags) check() error {
 	if err := f.checkWait(); err != nil {
 		return err
 	}
-	if strings.HasSuffix(f.image, ".tar") && !isReference(f.image) {
+	if strings.HasSuffix(f.image, ".tar") && !publish.IsReference(f.image) {
 		f.bundle = true
 	}
 	direct := f.kernel != "" || f.bundle

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"slipway.dev/slipway/internal/disk/publish"
 	"slipway.dev/slipway/internal/disk/sparse"
 	"slipway.dev/slipway/internal/evidence"
 	"slipway.dev/slipway/internal/qemu"
@@ -50,7 +51,7 @@ func (f *machineFlags) look(ctx context.Context, s *source, file string, say fun
 	if err != nil {
 		return err
 	}
-	if s.image, s.name = i, filepath.Base(i.File); isReference(f.image) {
+	if s.image, s.name = i, filepath.Base(i.File); publish.IsReference(f.image) {
 		s.name = f.image
 	}
 	if f.bundle {
