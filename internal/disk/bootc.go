@@ -56,7 +56,7 @@ func (b Builder) BuildBootc(ctx context.Context, reference string, o Options, fo
 			return nil, fmt.Errorf("make a disk of %s by bootc: it makes no %s; use --builder slipway", reference, f)
 		}
 	}
-	work, remove, err := scratch.Place{Parent: folder, Prefix: ".disk-"}.Make()
+	work, remove, err := scratch.Place{Parent: folder, Prefix: ".disk-"}.MakeGuarded(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (b Builder) open(ctx context.Context, reference string, o Options, use func
 	if err != nil {
 		return err
 	}
-	work, remove, err := scratch.Place{Parent: cacheFolder, Prefix: "build-"}.Make()
+	work, remove, err := scratch.Place{Parent: cacheFolder, Prefix: "build-"}.MakeGuarded(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (b Builder) apply(ctx context.Context, p *Plan, root *tree.Node, folder str
 	if folder, err = filepath.Abs(folder); err != nil {
 		return nil, err
 	}
-	work, remove, err := scratch.Place{Parent: folder, Prefix: ".disk-"}.Make()
+	work, remove, err := scratch.Place{Parent: folder, Prefix: ".disk-"}.MakeGuarded(ctx)
 	if err != nil {
 		return nil, err
 	}
