@@ -75,7 +75,7 @@ func TestPull(t *testing.T) {
 			if s, err = qcow2(t, image, folder); err != nil || !s.has("is there already") {
 				t.Errorf("again: %q, %v", s, err)
 			}
-			if err := os.WriteFile(path, []byte("other"), 0o644); err != nil {
+			if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 4000), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			if s, err = qcow2(t, image, folder); err != nil || s.has("is there already") || file.Verify(path) != nil {
