@@ -57,6 +57,7 @@ var rules = []struct {
 	{"internal/guest/report", []string{"internal/command", "bench"}, "a report is made where a run ends"},
 	{"internal/qemu", []string{"internal/command", "internal/testkit/tinyguest", "bench"}, "a machine is started by a command"},
 	{"internal/container", []string{"internal/command"}, "a container is started by a command"},
+	{"internal/pairing", []string{"internal/command"}, "a pair is started by a command"},
 	{"internal/disk", []string{"internal/command", "bench"}, "a disk is made by a command"},
 	{"internal/disk/source", []string{"internal/disk", "internal/container", "internal/command"}, "layers are unpacked in one place"},
 	{"internal/openqa", []string{"internal/command"}, "an openQA is asked by a command"},
