@@ -137,7 +137,9 @@ func buildUntil(t *testing.T, image, base string, signal syscall.Signal, limit t
 	pid := filepath.Join(base, "pid")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	timer := time.AfterFunc(limit, func() { _ = exec.Run(ctx, exec.Cmd{Args: []string{"sh", "-c", fmt.Sprintf("kill -%d $(cat %s)", signal, pid)}}) })
+	timer := time.AfterFunc(limit, func() {
+		_ = exec.Run(ctx, exec.Cmd{Args: []string{"sh", "-c", fmt.Sprintf("kill -%d $(cat %s)", signal, pid)}})
+	})
 	defer timer.Stop()
 	self, err := os.Executable()
 	if err != nil {
