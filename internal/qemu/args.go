@@ -83,8 +83,9 @@ func (p *planner) board() {
 // translations is how much translated code TCG keeps, in MiB: QEMU's own choice is up to
 // 1024, which is more than overhead says, and what is kept of one boot slows the next. A
 // reset forgets nothing, so each write of the new kernel to where the old one ran looks
-// for what was translated from there: 3 to 37 s for a reboot with QEMU 7.2, which takes 3 s.
-const translations = 64
+// for what was translated from there. With QEMU 7.2 a reboot on a busy machine took 8 to
+// 37 s, and always 13 s and more without KASLR; so it takes 4 to 8 s.
+const translations = 32
 
 func acceleration(name string) string {
 	if name == KVM {

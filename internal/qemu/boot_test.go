@@ -66,16 +66,22 @@ func run(t *testing.T, g guest.Guest, args ...string) string {
 
 // What a guest does when it is asked, by its agent and over SSH.
 func TestGuest(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{qemu.Agent, qemu.SSH} {
 		t.Run(way, func(t *testing.T) {
+			t.Parallel()
 			c := tinyguest.Config(t, tinyguest.OK)
 			c.Talk = way
 			checkGuest(t, start(t, c))
 		})
 	}
 	t.Run("microvm", func(t *testing.T) {
+		t.Parallel()
 		c := tinyguest.Config(t, tinyguest.NoAgent)
 		c.Machine = qemu.MicroVM
+		// A microvm has but the PIT to measure the TSC by, and on a busy machine the kernel
+		// then stands still: told the frequency, it does not measure.
+		c.Append += " tsc_early_khz=1000000"
 		m := start(t, c)
 		run(t, m, "true")
 		if err := m.Screenshot(t.Context(), filepath.Join(t.TempDir(), "x.png")); !errors.Is(err, guest.ErrUnsupported) {
@@ -131,14 +137,16 @@ func checkGivenUp(t *testing.T, m *qemu.Machine) {
 // One machine after another from the same state: each goes on from there, and none
 // sees what another did.
 func TestSnapshot(t *testing.T) {
+	t.Parallel()
 	c := tinyguest.Config(t, tinyguest.OK)
 	disk := filepath.Join(t.TempDir(), "a,b.img")
-	if err := os.WriteFile(disk, make([]byte, 1<<20), 0o444); err != nil {
+	empty := make([]byte, 1<<20)
+	if err := os.WriteFile(disk, empty, 0o444); err != nil {
 		t.Fatal(err)
 	}
 	c.Disks = []qemu.Disk{{File: disk, Serial: "data"}}
 	m := start(t, c)
-	run(t, m, "sh", "-c", "echo before > /run/state; echo before > /dev/vda; sync")
+	run(t, m, "sh", "-c", "echo before > /run/state; echo before > /dev/vda; sync; date -u -s @1000000000")
 	s, err := m.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +168,7 @@ func TestSnapshot(t *testing.T) {
 				t.Errorf("%s: got %q, %v", name, out.Stdout, err)
 				return
 			}
-			if seconds, err := strconv.ParseInt(words[4], 10, 64); err != nil || time.Since(time.Unix(seconds, 0)).Abs() > 10*time.Second {
+			if seconds, err := strconv.ParseInt(words[4], 10, 64); err != nil || time.Since(time.Unix(seconds, 0)).Abs() > time.Hour {
 				t.Errorf("%s: its clock is wrong: %s", name, words[4])
 			}
 		})
@@ -179,10 +187,14 @@ func TestSnapshot(t *testing.T) {
 	if _, err := s.Start(t.Context(), io.Discard); err == nil {
 		t.Error("a closed snapshot starts")
 	}
+	if now, err := os.ReadFile(disk); err != nil || !bytes.Equal(now, empty) {
+		t.Errorf("the disk was written: %v", err)
+	}
 	checkNothingLeft(t, c.Work)
 }
 
 func TestRebootPortsScreen(t *testing.T) {
+	t.Parallel()
 	c := tinyguest.Config(t, tinyguest.OK)
 	m := start(t, c)
 	before := run(t, m, "cat", "/proc/sys/kernel/random/boot_id")
@@ -231,14 +243,9 @@ func checkScreen(t *testing.T, m *qemu.Machine) {
 
 // The command for a person works as it is, and starts the same guest.
 func TestCommand(t *testing.T) {
-	c := tinyguest.Config(t, tinyguest.PowerOff)
-	var answered guest.Machine
-	ok := tinyguest.Config(t, tinyguest.OK)
-	ok.Append = c.Append // the guest that the command starts ends by itself
-	ok.Append = strings.Replace(c.Append, tinyguest.PowerOff, tinyguest.OK, 1)
-	answered = start(t, ok)
-	command := answered.Command()
-	for i, word := range command {
+	t.Parallel()
+	command := start(t, tinyguest.Config(t, tinyguest.OK)).Command()
+	for i, word := range command { // so that the guest ends by itself
 		command[i] = strings.Replace(word, "slipway.mode=ok", "slipway.mode=poweroff", 1)
 	}
 	out, err := exec.Output(t.Context(), exec.Cmd{Args: command})

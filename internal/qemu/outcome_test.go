@@ -18,33 +18,68 @@ import (
 
 // Guests that never answer are failed boots, each with its reason.
 func TestFailedBoots(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		mode   string
-		change func(*qemu.Config)
+		resets int
+		boots  int // how often the console tells of a boot
 		want   []string
 	}{
-		{tinyguest.Silent, func(c *qemu.Config) { c.Boot = 12 * time.Second }, []string{"did not answer within 12s by its agent and SSH", "mode silent"}},
-		{tinyguest.Panic, nil, []string{"the guest panicked: its console printed"}},
-		{tinyguest.RebootLoop, func(c *qemu.Config) { c.Resets = 1 }, []string{"rebooted 2 times before it answered"}},
-		{tinyguest.RebootLoop, func(c *qemu.Config) { c.Resets = -1 }, []string{"the guest rebooted before it answered"}},
-		{tinyguest.PowerOff, nil, []string{"powered itself off"}},
-		{tinyguest.Flood, func(c *qemu.Config) { c.Boot = 12 * time.Second }, []string{"did not answer", "0123456789abc"}},
+		{tinyguest.Panic, 0, 1, []string{"the guest panicked: its console printed"}},
+		{tinyguest.RebootLoop, 1, 2, []string{"rebooted 2 times before it answered"}},
+		{tinyguest.RebootLoop, -1, 1, []string{"the guest rebooted before it answered"}},
+		{tinyguest.PowerOff, 0, 1, []string{"powered itself off"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
 			t.Parallel()
 			c := tinyguest.Config(t, tt.mode)
-			if tt.change != nil {
-				tt.change(&c)
+			c.Resets = tt.resets
+			console := &log{}
+			_, err := c.Start(t.Context(), console)
+			checkFailedBoot(t, c, err, tt.want...)
+			if boots := strings.Count(console.String(), "tinyguest: mode"); boots != tt.boots {
+				t.Errorf("the console tells of %d boots, want %d:\n%s", boots, tt.boots, console)
 			}
-			_, err := c.Start(t.Context(), io.Discard)
-			checkError(t, err, tt.want...)
-			if _, ok := errors.AsType[*guest.BootError](err); !ok {
-				t.Errorf("%T is no BootError", err)
-			}
-			checkNothingLeft(t, c.Work)
 		})
 	}
+}
+
+// Guests that stand still are ended at the deadline, and their last words are kept.
+func TestNeverAnswers(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ mode, last string }{
+		{tinyguest.Silent, "mode silent"},
+		{tinyguest.Shell, "Press Enter for maintenance"},
+		{tinyguest.Flood, "0123456789abc"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.mode, func(t *testing.T) {
+			t.Parallel()
+			c := tinyguest.Config(t, tt.mode)
+			for c.Boot = 3 * time.Second; ; c.Boot *= 2 { // until the machine is quick enough for its last words
+				console := &log{}
+				_, err := c.Start(t.Context(), console)
+				if !strings.Contains(console.String(), tt.last) && c.Boot < 5*time.Minute {
+					continue
+				}
+				checkFailedBoot(t, c, err, "did not answer within "+c.Boot.String()+" by its agent and SSH", tt.last)
+				if tt.mode == tinyguest.Shell && !strings.Contains(console.String(), "You are in emergency mode.") {
+					t.Errorf("the console has\n%s", console)
+				}
+				return
+			}
+		})
+	}
+}
+
+func checkFailedBoot(t *testing.T, c qemu.Config, err error, want ...string) {
+	t.Helper()
+	checkError(t, err, want...)
+	if _, ok := errors.AsType[*guest.BootError](err); !ok {
+		t.Errorf("%T is no BootError", err)
+	}
+	checkNothingLeft(t, c.Work)
 }
 
 // What is this machine's fault, or the caller's, is no failed boot and is said before
@@ -64,6 +99,11 @@ func TestRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	mark := filepath.Join(folder, "mark") // what runs is noticed
+	program := filepath.Join(folder, "qemu")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n: > "+mark+"\nexec qemu-system-x86_64 \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name   string
 		change func(*qemu.Config)
@@ -81,15 +121,18 @@ func TestRefused(t *testing.T) {
 		{"microvm without a kernel", func(c *qemu.Config) { c.Machine, c.Kernel = qemu.MicroVM, "" }, "boots a kernel"},
 		{"unknown machine", func(c *qemu.Config) { c.Machine = "pdp11" }, `"pdp11" is no machine`},
 		{"unknown firmware", func(c *qemu.Config) { c.Firmware = "rom" }, `"rom" is no firmware`},
-		{"QEMU fails", func(c *qemu.Config) { c.Accel, c.Kernel = qemu.TCG, c.Initrd }, "run qemu-system-x86_64: exit status 1"},
+		{"QEMU fails", func(c *qemu.Config) { c.Kernel = c.Initrd }, "qemu: exit status 1: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := tinyguest.Config(t, tinyguest.Silent)
-			c.Boot = 3 * time.Second
+			c.Accel, c.Program = qemu.TCG, program
 			tt.change(&c)
 			_, err := c.Start(t.Context(), io.Discard)
 			checkError(t, err, tt.want)
+			if err := os.Remove(mark); (err == nil) != (tt.name == "QEMU fails") {
+				t.Errorf("what was started left a mark: %v", err)
+			}
 			if _, ok := errors.AsType[*guest.BootError](err); ok {
 				t.Error("it is a BootError")
 			}
@@ -99,6 +142,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
+	t.Parallel()
 	c := tinyguest.Config(t, tinyguest.Silent)
 	stopped := errors.New("somebody pressed Ctrl-C")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -111,6 +155,7 @@ func TestCancelled(t *testing.T) {
 
 // A writer that fails ends the machine, at once and with its error.
 func TestConsoleWriterFails(t *testing.T) {
+	t.Parallel()
 	c := tinyguest.Config(t, tinyguest.Silent)
 	full := errors.New("the log is full")
 	_, err := c.Start(t.Context(), writer(func(p []byte) (int, error) { return 0, full }))
