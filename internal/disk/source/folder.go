@@ -46,22 +46,23 @@ func (c Cache) unpacked(ctx context.Context, i *Image, n int) (unpacked, error) 
 			c.Say(fmt.Sprintf("layer %d of %d is unpacked anew: %v", n+1, len(i.layers), err))
 			err = c.remove(path)
 		}
+		if u.lock == nil && (err == nil || errors.Is(err, os.ErrNotExist)) {
+			u, err = c.make(ctx, i, n, path)
+		}
 		if err == nil && u.lock != nil {
 			now := time.Now()
 			return u, os.Chtimes(path, now, now) // for Prune
 		}
-		if err == nil || errors.Is(err, os.ErrNotExist) {
-			err = c.make(ctx, i, n, path)
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, os.ErrExist) {
 			return unpacked{}, err
 		}
 	}
-	return unpacked{}, fmt.Errorf("it was made %d times, and is gone or damaged again; is something else cleaning up %s?", tries, c.Folder)
+	return unpacked{}, fmt.Errorf("it was made %d times, and is gone again; is something else cleaning up %s?", tries, c.Folder)
 }
 
-// tries is how often a layer is made that vanishes, which others' pruning may do once.
-const tries = 5
+// tries is how often a layer is made that others make at the same time, and remove before
+// it can be locked.
+const tries = 20
 
 // open opens a layer that is here.
 func (c Cache) open(path string) (unpacked, error) {
@@ -100,12 +101,12 @@ func hold(path string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// make brings a layer, and lets it appear whole. If another process was faster, its
-// one is as good.
-func (c Cache) make(ctx context.Context, i *Image, n int, path string) error {
+// make brings a layer, and lets it appear whole and locked. If another process was faster,
+// the error is os.ErrExist: its one is as good.
+func (c Cache) make(ctx context.Context, i *Image, n int, path string) (unpacked, error) {
 	work, err := os.MkdirTemp(c.Scratch, "layer-")
 	if err != nil {
-		return err
+		return unpacked{}, err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	folder := filepath.Join(work, "layer")
@@ -116,12 +117,21 @@ func (c Cache) make(ctx context.Context, i *Image, n int, path string) error {
 		return tree.Unpack(ctx, content, folder)
 	})
 	if err != nil {
-		return err
+		return unpacked{}, err
 	}
-	if err := os.Rename(folder, path); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+	lock, err := hold(folder, unix.LOCK_SH)
+	if err != nil {
+		return unpacked{}, err
 	}
-	return nil
+	err = os.Rename(folder, path)
+	var layer tree.Layer
+	if err == nil {
+		layer, err = tree.Open(path)
+	}
+	if err != nil {
+		return unpacked{}, errors.Join(err, lock.Close())
+	}
+	return unpacked{layer, lock}, nil
 }
 
 // remove takes a layer out of the cache at once, and then apart.
