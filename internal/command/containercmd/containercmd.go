@@ -19,7 +19,6 @@ import (
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/evidenceflags"
 	"slipway.dev/slipway/internal/container"
-	"slipway.dev/slipway/internal/jobenv"
 )
 
 // Group is `slipway container`.
@@ -91,15 +90,8 @@ func Tester(env cli.Env) *cobra.Command {
 		Use: "container-tester [ROOT]", Short: "Start a container and test what starts", Long: f.help(),
 		Example: "  container-tester HOST/PATH@sha256:HEX --plan plan.yaml --store /store --key /secrets/container/key --log URL",
 		RunE: func(c *cobra.Command, args []string) error {
-			job, err := jobenv.Read(env.Getenv)
-			if err != nil {
+			if err := f.evidence.Job(env, &f.artifacts); err != nil {
 				return err
-			}
-			if job.BeforeMerge() && f.evidence.Wanted() {
-				return cli.Misuse("a %s job files no evidence, since its code is not merged; leave --store out", job.Type)
-			}
-			if f.artifacts = cmp.Or(f.artifacts, job.Artifacts); f.artifacts == "" {
-				return cli.Misuse("--artifacts is missing, and $ARTIFACTS is not set; name a folder for the report")
 			}
 			if err := f.pairing.settle(c.Flags()); err != nil {
 				return err

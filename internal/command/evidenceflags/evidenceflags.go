@@ -6,6 +6,7 @@
 package evidenceflags
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 
 	"slipway.dev/slipway/internal/cli"
 	"slipway.dev/slipway/internal/evidence"
+	"slipway.dev/slipway/internal/jobenv"
 	"slipway.dev/slipway/internal/signing"
 	"slipway.dev/slipway/internal/store/storeurl"
 )
@@ -63,6 +65,30 @@ func (f *Flags) Check() error {
 	}
 	if err := evidence.CheckTest(f.test); err != nil {
 		return cli.Misuse("--test: %v", err)
+	}
+	return nil
+}
+
+// Job reads what Prow tells a job binary: code that is not merged files no evidence, and
+// results go into the job's artifacts unless a flag named another folder.
+func (f *Flags) Job(env cli.Env, artifacts *string) error {
+	job, err := jobenv.Read(env.Getenv)
+	if err != nil {
+		return err
+	}
+	if err := f.Merged(job); err != nil {
+		return err
+	}
+	if *artifacts = cmp.Or(*artifacts, job.Artifacts); *artifacts == "" {
+		return cli.Misuse("--artifacts is missing, and $ARTIFACTS is not set; name a folder for the results")
+	}
+	return nil
+}
+
+// Merged refuses evidence of code that is not merged.
+func (f *Flags) Merged(job jobenv.Job) error {
+	if job.BeforeMerge() && f.Wanted() {
+		return cli.Misuse("a %s job files no evidence, since its code is not merged; leave --store out", job.Type)
 	}
 	return nil
 }

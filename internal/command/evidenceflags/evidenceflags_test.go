@@ -95,3 +95,36 @@ func TestFile(t *testing.T) {
 		t.Errorf("it says %s", said.String())
 	}
 }
+
+// Code that is not merged files no evidence, and a job has a folder for its results.
+func TestJob(t *testing.T) {
+	const presubmit = `{"type": "presubmit", "refs": {"org": "example", "repo": "hello-os", "base_ref": "main", "base_sha": "0123456789012345678901234567890123456789",
+		"pulls": [{"number": 7, "sha": "0123456789012345678901234567890123456789"}]}}`
+	filed := []string{"--store", "s", "--key", "k", "--log", "l"}
+	tests := []struct {
+		name, spec, want string
+		args             []string
+	}{
+		{"presubmit with evidence", presubmit, "not merged", filed},
+		{"presubmit without", presubmit, "", nil},
+		{"by hand", "", "", filed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			known := map[string]string{"JOB_SPEC": tt.spec, "ARTIFACTS": "/logs/artifacts"}
+			env := cli.Env{Getenv: func(name string) string { return known[name] }}
+			var artifacts string
+			err := parse(t, tt.args...).Job(env, &artifacts)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if err == nil && artifacts != "/logs/artifacts" {
+				t.Errorf("results go into %q", artifacts)
+			}
+		})
+	}
+	var artifacts string
+	if err := parse(t).Job(cli.Env{Getenv: func(string) string { return "" }}, &artifacts); err == nil || !strings.Contains(err.Error(), "--artifacts") {
+		t.Errorf("no folder: got %v", err)
+	}
+}

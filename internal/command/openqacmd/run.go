@@ -109,6 +109,9 @@ func (f *runFlags) run(ctx context.Context, env cli.Env) error {
 	if err != nil {
 		return err
 	}
+	if err := f.evidence.Merged(job); err != nil {
+		return err
+	}
 	f.artifacts, f.id = cmp.Or(f.artifacts, job.Artifacts), cmp.Or(f.id, job.BuildID)
 	data, err := os.ReadFile(f.suite)
 	if err != nil {

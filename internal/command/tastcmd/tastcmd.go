@@ -24,7 +24,6 @@ import (
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/evidenceflags"
 	"slipway.dev/slipway/internal/evidence"
-	"slipway.dev/slipway/internal/jobenv"
 	"slipway.dev/slipway/internal/junit"
 	"slipway.dev/slipway/internal/tast"
 )
@@ -99,15 +98,8 @@ func Tester(env cli.Env) *cobra.Command {
 		Use: "tast-tester DEVICE TEST...", Short: "Run Tast's tests on a device", Long: runHelp,
 		Example: "  tast-tester dut 'crostini.*' --subject image=sha256:HEX --store /store --key /secrets/tast/key --log URL",
 		RunE: func(c *cobra.Command, args []string) error {
-			job, err := jobenv.Read(env.Getenv)
-			if err != nil {
+			if err := f.evidence.Job(env, &f.artifacts); err != nil {
 				return err
-			}
-			if job.BeforeMerge() && f.evidence.Wanted() {
-				return cli.Misuse("a %s job files no evidence, since its code is not merged; leave --store out", job.Type)
-			}
-			if f.artifacts = cmp.Or(f.artifacts, job.Artifacts); f.artifacts == "" {
-				return cli.Misuse("--artifacts is missing, and $ARTIFACTS is not set; name a folder for the results")
 			}
 			return f.run(c.Context(), env, args)
 		},

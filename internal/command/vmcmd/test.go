@@ -11,7 +11,6 @@ import (
 	"slipway.dev/slipway/internal/command"
 	"slipway.dev/slipway/internal/command/evidenceflags"
 	"slipway.dev/slipway/internal/guest/plan"
-	"slipway.dev/slipway/internal/jobenv"
 )
 
 // testFlags are what a test of a machine takes.
@@ -70,15 +69,8 @@ func QemuTester(env cli.Env) *cobra.Command {
 		Use: "qemu-tester", Short: "Boot a disk and test what boots", Long: testHelp, Args: cli.NoArgs,
 		Example: "  qemu-tester --image /images/hello-os.qcow2 --plan plan.yaml --store /store --key /secrets/boot/key --log URL",
 		RunE: func(c *cobra.Command, _ []string) error {
-			job, err := jobenv.Read(env.Getenv)
-			if err != nil {
+			if err := f.evidence.Job(env, &f.artifacts); err != nil {
 				return err
-			}
-			if job.BeforeMerge() && f.evidence.Wanted() {
-				return cli.Misuse("a %s job files no evidence, since its code is not merged; leave --store out", job.Type)
-			}
-			if f.artifacts = cmp.Or(f.artifacts, job.Artifacts); f.artifacts == "" {
-				return cli.Misuse("--artifacts is missing, and $ARTIFACTS is not set; name a folder for the report")
 			}
 			return f.run(c.Context(), env)
 		},
