@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"slipway.dev/slipway/internal/progress"
 )
 
@@ -78,14 +80,13 @@ func (c *Client) Place(ctx context.Context, d Disk, file, folder string) error {
 	return nil
 }
 
-// place writes the file beside its name first, so that nobody sees half of it.
+// place writes the file before it has a name, so that nobody sees half of it.
 func place(ctx context.Context, d Disk, file, path string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".slipway-*")
+	temporary, remove, err := createUnnamed(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
-	defer temporary.Close()
+	defer remove()
 	sum := sha256.New()
 	if err := copyFile(ctx, io.MultiWriter(temporary, sum), file); err != nil {
 		return err
@@ -97,8 +98,31 @@ func place(ctx context.Context, d Disk, file, path string) error {
 	if err := errors.Join(temporary.Chmod(0o644), temporary.Sync()); err != nil {
 		return err
 	}
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := linkOpen(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err // where another run was first, its bytes are read at the end
+	}
+	return nil
+}
+
+// createUnnamed makes a file that the kernel removes with us, or where the file system
+// has none of those, as NFS, one with a name to be removed.
+func createUnnamed(folder string) (f *os.File, remove func(), err error) {
+	fd, err := unix.Open(folder, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		f = os.NewFile(uintptr(fd), filepath.Join(folder, "(a file without a name)"))
+		return f, func() { _ = f.Close() }, nil
+	}
+	if f, err = os.CreateTemp(folder, ".slipway-*"); err != nil {
+		return nil, nil, err
+	}
+	return f, func() { _ = f.Close(); _ = os.Remove(f.Name()) }, nil
+}
+
+// linkOpen gives an open file a name.
+func linkOpen(f *os.File, path string) error {
+	err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: f.Name(), New: path, Err: err}
 	}
 	return nil
 }

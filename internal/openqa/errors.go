@@ -69,6 +69,12 @@ func asError(err error) *Error {
 // passing says whether the same request may succeed a little later.
 func (e *Error) passing() bool { return e.Err == ErrDown || e.Err == ErrBusy } //nolint:errorlint // the field is one of ours
 
+// away says whether openQA answered nothing of use for as long as it was waited for.
+func away(err error) bool {
+	e := asError(err)
+	return e != nil && e.passing()
+}
+
 // explainLost words a request that got no answer, or not all of it.
 func explainLost(err error) *Error {
 	var (

@@ -50,6 +50,8 @@ func (c *Client) Fetch(ctx context.Context, r *Result, folder string) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case away(err):
+			return err // each of the others would be waited for as long
 		case err != nil:
 			c.say(fmt.Sprintf("%s: %v; it is left out", r.Name, err))
 		default:

@@ -143,11 +143,12 @@ func (f *follower) progress(pending []*track) {
 	f.client.say(fmt.Sprintf("waiting for %d of %d jobs: %s", len(pending), len(f.tracks), strings.Join(texts, ", ")))
 }
 
-// look asks for all jobs that are pending, and goes on to what they were restarted as.
+// look asks for all jobs, and goes on to what they were restarted as: one that had ended
+// well may be restarted with another one that had not.
 func (f *follower) look(ctx context.Context) (changed bool, err error) {
 	for {
 		var ids []int64
-		for _, t := range f.pending() {
+		for _, t := range f.tracks {
 			ids = append(ids, t.ID)
 		}
 		jobs, err := f.client.Jobs(ctx, ids)
@@ -155,7 +156,7 @@ func (f *follower) look(ctx context.Context) (changed bool, err error) {
 			return changed, err
 		}
 		restarted := false
-		for _, t := range f.pending() {
+		for _, t := range f.tracks {
 			before, id := t.State, t.ID
 			if err := f.see(ctx, t, jobs); err != nil {
 				return changed, err
@@ -172,6 +173,9 @@ func (f *follower) look(ctx context.Context) (changed bool, err error) {
 // see takes in what openQA says of one job.
 func (f *follower) see(ctx context.Context, t *track, jobs map[int64]Job) error {
 	job, found := jobs[t.ID]
+	if t.Verdict.Outcome != Pending && job.CloneID <= t.ID {
+		return nil // it was judged, and still is what it was
+	}
 	if !found {
 		t.Verdict = Verdict{Outcome: Failed, Reason: "openQA no longer has it"}
 		return nil
@@ -192,6 +196,7 @@ func (f *follower) see(ctx context.Context, t *track, jobs map[int64]Job) error 
 func (t *track) restart(id int64, link string) {
 	t.Restarted = append(t.Restarted, t.ID)
 	t.ID, t.Link, t.State, t.Modules = id, link, "", nil
+	t.Verdict, t.Finished, t.Took = Verdict{}, time.Time{}, 0
 	t.waits, t.ended, t.doubts = time.Time{}, map[string]string{}, time.Time{}
 }
 

@@ -104,8 +104,12 @@ func (c *Client) fetchAll(ctx context.Context, report *Report, folder string) {
 		return
 	}
 	for i := range report.Jobs {
-		if err := c.Fetch(ctx, &report.Jobs[i], folder); err != nil {
+		err := c.Fetch(ctx, &report.Jobs[i], folder)
+		if err != nil {
 			c.say(fmt.Sprintf("%s: what it left is not all here: %v", report.Jobs[i].Name, err))
+		}
+		if away(err) || ctx.Err() != nil {
+			return // nor is there a way to what the others left
 		}
 	}
 }

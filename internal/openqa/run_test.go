@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/junit"
 	"slipway.dev/slipway/internal/openqa"
@@ -99,6 +100,76 @@ func TestRunOutcomes(t *testing.T) {
 				t.Errorf("failures: %q", report.Failures())
 			}
 		})
+	}
+}
+
+// A job that had passed may be restarted with one beside it that failed: then it counts
+// as what it was restarted as.
+func TestRestartedAfterItPassed(t *testing.T) {
+	s := fake.Start(t)
+	done := func(result string, restart bool) fake.Look {
+		return fake.Look{State: "done", Result: result, Restart: restart, Modules: []fake.Module{module("boot", result)}}
+	}
+	s.Script["a"] = []fake.Look{done("passed", false), done("passed", false), done("passed", true), done("failed", false)}
+	s.Script["b"] = append(slices.Repeat([]fake.Look{{State: "running", Result: "none"}}, 4), done("passed", false))
+	report, err := client(t, s).Run(t.Context(), order(t, s, "{name: a, parallel: [b]}, {name: b}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := report.Jobs[0]; a.ID != 3 || a.Verdict.Outcome != openqa.Failed || !slices.Equal(a.Restarted, []int64{1}) || report.Outcome != openqa.Failed {
+		t.Errorf("got %s: %+v", report.Outcome, a)
+	}
+}
+
+// An openQA that goes away while results are brought home is waited for once, and not for
+// each of a job's files.
+func TestAwayWhileFetching(t *testing.T) {
+	s := fake.Start(t)
+	var files atomic.Int32
+	s.Intercept = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/file/") {
+			return false
+		}
+		files.Add(1)
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	o := order(t, s, "{name: a}, {name: b}")
+	o.Artifacts = t.TempDir()
+	report, err := client(t, s).Run(t.Context(), o)
+	if err != nil || report.Outcome != openqa.Passed || files.Load() != 1 {
+		t.Errorf("got %+v, %v after %d files", report, err, files.Load())
+	}
+}
+
+// What is copied has no name until it is whole: who is killed in between leaves nothing.
+func TestPlaceLeavesNothing(t *testing.T) {
+	s := fake.Start(t)
+	o := order(t, s, "{name: a}")
+	o.File = filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(o.File, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	placed := make(chan error, 1)
+	go func() { placed <- client(t, s).Place(t.Context(), o.Plan.Disk, o.File, o.Folder) }()
+	from, err := os.OpenFile(o.File, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	_, err = from.WriteString("a disk")
+	if entries, _ := os.ReadDir(s.Folder); err != nil || len(entries) > 0 {
+		t.Errorf("%v; in between there is %v", err, entries)
+	}
+	if _, err := from.WriteString("\n"); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(from.Close(), <-placed); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(s.Folder, o.Plan.Disk.Asset())); err != nil || info.Mode().Perm() != 0o644 || info.Size() != 7 {
+		t.Errorf("got %v, %v", info, err)
 	}
 }
 
