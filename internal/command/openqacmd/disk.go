@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -39,12 +40,29 @@ func (f *runFlags) address(d openqa.Disk) string {
 	return strings.ReplaceAll(f.asset, hexOfDisk, strings.TrimPrefix(d.Digest, "sha256:"))
 }
 
+// checkAsset refuses what openQA could not fetch. The address is not told: it may hold a
+// password.
+func (f *runFlags) checkAsset() error {
+	if f.asset == "" {
+		return nil
+	}
+	u, err := url.Parse(f.asset)
+	switch {
+	case err != nil || u.Host == "" || u.Path == "" || u.Scheme != "http" && u.Scheme != "https":
+		return cli.Misuse("--asset is no address that openQA can fetch from; write https://HOST/PATH")
+	case u.User != nil:
+		return cli.Misuse("--asset holds a password, and openQA shows everybody a job's settings; have openQA fetch what needs none")
+	}
+	return nil
+}
+
 // hexOfDisk stands in --asset for the disk's digest.
 const hexOfDisk = "{hex}"
 
 func (f *runFlags) readDisk(ctx context.Context, say func(string)) (openqa.Disk, error) {
 	opened := openqa.Disk{Digest: f.digest, Format: "qcow2"}
-	if ext := strings.ToLower(filepath.Ext(cmp.Or(f.disk, f.asset))); ext == ".raw" || ext == ".img" {
+	path, _, _ := strings.Cut(f.asset, "?")
+	if ext := strings.ToLower(filepath.Ext(cmp.Or(f.disk, path))); ext == ".raw" || ext == ".img" {
 		opened.Format = "raw"
 	}
 	if f.disk == "" {

@@ -91,3 +91,17 @@ func TestAssetNamesTheDisk(t *testing.T) {
 		t.Errorf("got %s, want %s", f.address(got), want)
 	}
 }
+
+func TestFormat(t *testing.T) {
+	for asset, want := range map[string]string{
+		"https://bucket.example.com/disk.qcow2":         "qcow2",
+		"https://bucket.example.com/{hex}":              "qcow2",
+		"https://bucket.example.com/disk.raw?sign=a.b":  "raw",
+		"https://bucket.example.com/disk.qcow2?of=.raw": "qcow2",
+	} {
+		f := runFlags{asset: asset, digest: image}
+		if d, err := f.readDisk(t.Context(), nil); err != nil || d.Format != want {
+			t.Errorf("%s is %q, %v; want %s", asset, d.Format, err, want)
+		}
+	}
+}

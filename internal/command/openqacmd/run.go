@@ -98,6 +98,9 @@ func (f *runFlags) check() error {
 	case f.patience.Wait <= 0 || f.patience.Unpicked <= 0:
 		return cli.Misuse("--wait and --unpicked must be more than 0")
 	}
+	if err := f.checkAsset(); err != nil {
+		return err
+	}
 	return f.evidence.Check()
 }
 
@@ -115,7 +118,7 @@ func (f *runFlags) run(ctx context.Context, env cli.Env) error {
 	f.artifacts, f.id = cmp.Or(f.artifacts, job.Artifacts), cmp.Or(f.id, job.BuildID)
 	data, err := os.ReadFile(f.suite)
 	if err != nil {
-		return fmt.Errorf("read suite: %w", err)
+		return cli.Misuse("read suite: %w", err)
 	}
 	suite, err := openqa.ParseSuite(data)
 	if err != nil {

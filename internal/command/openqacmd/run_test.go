@@ -182,6 +182,13 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// presubmit is what Prow tells a job of a pull request.
+var presubmit = map[string]string{
+	keyEnv: "x", secretEnv: "y", "JOB_TYPE": "presubmit", "JOB_NAME": "e2e", "BUILD_ID": "1", "PROW_JOB_ID": "1",
+	"JOB_SPEC": `{"type":"presubmit","job":"e2e","buildid":"1","prowjobid":"1","refs":{"org":"o","repo":"r","base_ref":"main","base_sha":"1111111111111111111111111111111111111111",` +
+		`"pulls":[{"number":1,"author":"a","sha":"2222222222222222222222222222222222222222"}]}}`,
+}
+
 func TestMisuse(t *testing.T) {
 	tests := []struct {
 		name string
@@ -195,6 +202,10 @@ func TestMisuse(t *testing.T) {
 		{"no disk", []string{"--disk", ""}, nil, "--disk is missing"},
 		{"a digest that is none", []string{"--digest", "abc"}, nil, "is no digest"},
 		{"two ways", []string{"--asset", "https://x/y.qcow2"}, nil, "exclude each other"},
+		{"an asset that is no address", []string{"--asset-dir", "", "--asset", "disk.qcow2"}, nil, "write https://HOST/PATH"},
+		{"an asset with a password", []string{"--asset-dir", "", "--asset", "https://a:b@x/y.qcow2"}, nil, "shows everybody"},
+		{"a suite that is not there", []string{"--suite", "none.yaml"}, nil, "read suite: open none.yaml"},
+		{"evidence of code that is not merged", nil, presubmit, "a presubmit job files no evidence"},
 		{"nothing to copy", []string{"--disk", "", "--digest", image}, nil, "--asset-dir needs --disk"},
 		{"no time", []string{"--wait", "0s"}, nil, "more than 0"},
 		{"no patience", []string{"--outage", "0s"}, nil, "no time to wait"},
