@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +81,10 @@ func Execute(ctx context.Context, c Config) (*Run, error) {
 		return nil, readErr
 	}
 	if err != nil {
-		run.breaks("tast ended with %d", exec.ExitCode(err))
+		if failed := (*exec.Error)(nil); errors.As(err, &failed) {
+			err = failed.Err // the whole line is for nobody
+		}
+		run.breaks("tast ended with %v", err)
 	}
 	return run, nil
 }
@@ -148,9 +150,9 @@ func (c Config) follow(all int) (stop func()) {
 }
 
 func (c Config) tell(said map[string]bool, all int) {
-	data, err := os.ReadFile(filepath.Join(c.Results, StreamFile))
+	data, err := readFile(c.Results, StreamFile)
 	if err != nil {
-		return // it is not there yet
+		return // the verdict tells; nothing in it is that it is not there yet
 	}
 	results, _, err := ParseStream(data)
 	if err != nil {

@@ -126,8 +126,8 @@ func TestExecute(t *testing.T) {
 		says      string
 	}{
 		{"passes", stream + whole, true, ""},
-		{"dies", stream + "kill -9 $$\n", false, "tast ended with -1"},
-		{"fails with good results", stream + whole + "exit 1\n", false, "tast ended with 1"},
+		{"dies", stream + "kill -9 $$\n", false, "tast ended with signal: killed"},
+		{"fails with good results", stream + whole + "exit 1\n", false, "tast ended with exit status 1"},
 		{"forgets a test", "echo '[" + good + "]' >results.json\n", false, "a.Running: it did not run"},
 		{"does nothing", "exit 0\n", false, "there are no results"},
 	} {

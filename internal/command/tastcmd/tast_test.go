@@ -105,6 +105,7 @@ func TestMisuse(t *testing.T) {
 		{Run, []string{"dut", "a", "--dry-run", "--flag=-build=false"}, cli.ExitDone, ""},
 		{Import, []string{}, cli.ExitMisused, "one folder"},
 		{Import, []string{"/no/such/folder"}, cli.ExitMisused, "no such file"},
+		{Import, []string{"tast_test.go"}, cli.ExitMisused, "is no folder"},
 		{Tester, []string{"dut", "a", "--tast", "no-such-tast"}, cli.ExitFailed, "tast is not installed"},
 	} {
 		if c := call(t, test.make, test.args...); c.code != test.code || !strings.Contains(c.stderr, test.want) {

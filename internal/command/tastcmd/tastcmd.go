@@ -166,8 +166,11 @@ JUnit goes into the artifacts' folder. With --store evidence is filed as by a ru
 			if err := f.check(); err != nil {
 				return err
 			}
-			if _, err := os.Stat(args[0]); err != nil {
+			switch info, err := os.Stat(args[0]); {
+			case err != nil:
 				return cli.Misuse("read the results: %w", err)
+			case !info.IsDir():
+				return cli.Misuse("read the results: %s is no folder; name the one that it is in", args[0])
 			}
 			run, err := tast.ReadFolder(args[0], nil)
 			return f.end(c.Context(), env, run, err)
