@@ -104,13 +104,28 @@ func (c Cache) archive(ctx context.Context, o *Opened, files []string, inner str
 	if o.Digest, err = digest(files); err != nil {
 		return err
 	}
+	return c.hold(ctx, o, inner, func(ctx context.Context, tree string) error {
+		return unpackNamed(ctx, files, o.Digest, tree)
+	})
+}
+
+// unpackNamed unpacks the last of files, and sees afterwards that they are what the digest
+// names still.
+func unpackNamed(ctx context.Context, files []string, named, tree string) error {
 	file, err := filepath.Abs(files[len(files)-1])
 	if err != nil {
 		return err
 	}
-	return c.hold(ctx, o, inner, func(ctx context.Context, tree string) error {
-		return unpackArchive(ctx, file, tree)
-	})
+	if err := unpackArchive(ctx, file, tree); err != nil {
+		return err
+	}
+	switch now, err := digest(files); {
+	case err != nil:
+		return err
+	case now != named:
+		return fmt.Errorf("%s is %s now, and was %s; nothing may write to it meanwhile", strings.Join(files, ","), now, named)
+	}
+	return nil
 }
 
 func digest(files []string) (string, error) {
@@ -190,7 +205,7 @@ func (c Cache) unpack(ctx context.Context, name, folder string, unpack func(ctx 
 		return err
 	}
 	defer remove()
-	if err := c.prune(); err != nil {
+	if err := c.prune(making); err != nil {
 		return err
 	}
 	defer progress.Watch(10*time.Second, "unpack "+name, c.Say)()
@@ -208,8 +223,8 @@ func (c Cache) unpack(ctx context.Context, name, folder string, unpack func(ctx 
 	return err
 }
 
-// prune removes what nobody uses and nobody used for long.
-func (c Cache) prune() error {
+// prune moves what nobody uses and nobody used for long into a folder, which is removed.
+func (c Cache) prune(aside string) error {
 	limit := c.Keep
 	if limit == 0 {
 		limit = keep
@@ -223,15 +238,20 @@ func (c Cache) prune() error {
 		if err != nil || len(e.Name()) != sha256.Size*2 || time.Since(info.ModTime()) < limit {
 			continue
 		}
-		if err := removeUnused(filepath.Join(c.Folder, e.Name())); err != nil {
+		if err := removeUnused(filepath.Join(c.Folder, e.Name()), aside); err != nil {
 			return fmt.Errorf("prune the cache of root file systems: %w", err)
 		}
 	}
 	return nil
 }
 
-func removeUnused(folder string) error {
+// removeUnused moves a root aside at once, so that nobody finds half of one, also if we are
+// killed: it would stand in the way of the same root, unpacked again.
+func removeUnused(folder, aside string) error {
 	f, err := os.Open(folder)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // somebody else was first
+	}
 	if err != nil {
 		return err
 	}
@@ -239,7 +259,9 @@ func removeUnused(folder string) error {
 	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return nil // somebody uses it
 	}
-	// The tree goes out of the way first, so that nobody finds half of one.
-	gone := filepath.Join(folder, "gone")
-	return errors.Join(os.Rename(filepath.Join(folder, treeFolder), gone), os.RemoveAll(folder))
+	err = os.Rename(folder, filepath.Join(aside, filepath.Base(folder)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }

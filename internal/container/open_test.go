@@ -201,6 +201,45 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// A removal that is killed leaves a scratch folder, and nothing under a root's name, where
+// the root could not be unpacked again.
+func TestRemoveUnusedAtOnce(t *testing.T) {
+	parent, aside := t.TempDir(), t.TempDir()
+	folder := filepath.Join(parent, "root")
+	if err := os.MkdirAll(filepath.Join(folder, treeFolder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	held, err := holdFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := removeUnused(folder, aside); err != nil || !isFolder(folder) {
+		t.Errorf("%v; what is held is there: %t", err, isFolder(folder))
+	}
+	if err := errors.Join(held.Close(), removeUnused(folder, aside)); err != nil || isFolder(folder) || !isFolder(filepath.Join(aside, "root", treeFolder)) {
+		t.Errorf("%v; it is there: %t, aside: %t", err, isFolder(folder), isFolder(filepath.Join(aside, "root")))
+	}
+}
+
+// What is unpacked is what the digest names, though somebody writes to the file meanwhile.
+func TestOpenChanged(t *testing.T) {
+	need.Root(t)
+	file := writeFile(t, archive(t, map[string]string{"sbin/init": "one"}), "a.tar")
+	before, err := digest([]string{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unpackNamed(t.Context(), []string{file}, before, t.TempDir()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(file, archive(t, map[string]string{"sbin/init": "two"}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := unpackNamed(t.Context(), []string{file}, before, t.TempDir()); err == nil || !strings.Contains(err.Error(), "nothing may write to it meanwhile") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNoInit(t *testing.T) {
 	tree := t.TempDir()
 	if err := os.Mkdir(filepath.Join(tree, "sbin"), 0o755); err != nil {
