@@ -24,6 +24,8 @@ type call struct {
 	once   bool // to be made once, since making it twice would do it twice
 }
 
+const cureRubbish = "look whether that host is the openQA, and not a proxy before it"
+
 // json makes a call and reads its answer; check says what is wrong with what was read.
 func (c *Client) json(ctx context.Context, request call, into any, check func() error) error {
 	raw, err := c.send(ctx, request)
@@ -40,7 +42,7 @@ func (c *Client) json(ctx context.Context, request call, into any, check func() 
 	if err != nil {
 		return &Error{
 			Do: request.do, Host: c.base.Host, Err: ErrRubbish, cause: err, Said: fmt.Sprintf("%v: %q", err, c.credentials.hide(clip(string(raw)))),
-			Cure: "look whether that host is the openQA, and not a proxy before it",
+			Cure: cureRubbish,
 		}
 	}
 	return nil

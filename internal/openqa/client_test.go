@@ -104,6 +104,19 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A site that answers anything to an order without a test is no openQA.
+func TestCheckKeyElsewhere(t *testing.T) {
+	s := fake.Start(t)
+	s.Intercept = func(w http.ResponseWriter, _ *http.Request) bool {
+		fmt.Fprint(w, "<h1>Log in</h1>")
+		return true
+	}
+	err := client(t, s).CheckKey(t.Context())
+	if !errors.Is(err, openqa.ErrRubbish) || !strings.Contains(err.Error(), `accepted: "<h1>Log in</h1>"; look whether that host is the openQA`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestDown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

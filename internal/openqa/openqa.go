@@ -166,12 +166,13 @@ func (c *Client) list(ctx context.Context, parameter, value string) ([]Job, erro
 // CheckKey asks openQA whether the key may submit jobs: an order without a test is
 // refused for that, and by a key that may not, for the key.
 func (c *Client) CheckKey(ctx context.Context) error {
-	_, err := c.send(ctx, call{do: "ask whether the key may submit jobs", method: http.MethodPost, path: "/api/v1/jobs"})
+	body, err := c.send(ctx, call{do: "ask whether the key may submit jobs", method: http.MethodPost, path: "/api/v1/jobs"})
 	if e := asError(err); e != nil && e.Status == http.StatusBadRequest {
 		return nil
 	}
 	if err == nil {
-		return &Error{Do: "ask whether the key may submit jobs", Host: c.base.Host, Err: ErrRubbish, Said: "an order without a test was accepted"}
+		said := fmt.Sprintf("an order without a test was accepted: %q", c.credentials.hide(clip(string(body))))
+		return &Error{Do: "ask whether the key may submit jobs", Host: c.base.Host, Err: ErrRubbish, Said: said, Cure: cureRubbish}
 	}
 	return err
 }

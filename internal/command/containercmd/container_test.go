@@ -178,6 +178,7 @@ func TestMisuse(t *testing.T) {
 		{[]string{"rootfs:x", "--plan", good, "--set", "suite=a: b"}, "a value is letters"},
 		{[]string{"rootfs:x", "--plan", good, "--runtime", "docker"}, "no runtime"},
 		{[]string{"rootfs:x", "--plan", good, "--bind", "a:b"}, "whole paths"},
+		{[]string{"rootfs:x", "--plan", good, "--bind", "/no/such/mirror:/srv"}, "stat /no/such/mirror: no such file"},
 		{[]string{"rootfs:x", "--plan", good, "--store", "s"}, "--key is missing"},
 		{[]string{"rootfs:x", "--plan", write(t, "p.yaml", "name: x\ntests:\n- {name: u, upgrade: {version: [a], command: [b], rollback: [c]}}\n")}, "upgrade is for disks"},
 		{[]string{"rootfs:x", "--plan", good, "--deadline", "0s"}, "no time"},

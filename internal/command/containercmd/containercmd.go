@@ -9,6 +9,7 @@ package containercmd
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -158,6 +159,9 @@ func (f *flags) bound() ([]container.Bind, error) {
 		source, target, ok := strings.Cut(text, ":")
 		if !ok || !strings.HasPrefix(source, "/") || !strings.HasPrefix(target, "/") || strings.Contains(target, ":") {
 			return nil, cli.Misuse("--bind %q: write SOURCE:TARGET, both as whole paths without colons", text)
+		}
+		if _, err := os.Stat(source); err != nil {
+			return nil, cli.Misuse("--bind %s: %w", text, err)
 		}
 		binds = append(binds, container.Bind{Source: source, Target: target})
 	}
