@@ -132,7 +132,7 @@ func (d *daemon) output(ctx context.Context, args ...string) ([]byte, error) {
 	return exec.Output(ctx, d.command(args...))
 }
 
-// lxdSteps make and start a container of an image's files.
+// lxdSteps make a container of an image's files.
 func lxdSteps(c Config, name string, files []string, own bool) [][]string {
 	var steps [][]string
 	create := []string{"init", name, name, "--quiet"}
@@ -151,7 +151,7 @@ func lxdSteps(c Config, name string, files []string, own bool) [][]string {
 			"config", "device", "add", name, fmt.Sprintf("bind%d", i), "disk", "source=" + b.Source, "path=" + b.Target, "readonly=true",
 		})
 	}
-	return append(steps, []string{"start", name})
+	return steps
 }
 
 // lxdUndo removes a container and its image from this machine's daemon.

@@ -62,6 +62,12 @@ func (m *lxdMachine) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := m.sameImage(ctx); err != nil {
+		return err
+	}
+	if _, err := m.daemon.output(ctx, "start", m.name); err != nil {
+		return err
+	}
 	m.follow()
 	return m.boot().wait(ctx)
 }
@@ -87,6 +93,19 @@ func (m *lxdMachine) imageFiles(ctx context.Context) ([]string, error) {
 		"tar", "--create", "--file=" + file, "--directory=" + m.folder(), "metadata.yaml", "--directory=" + m.config.Root.Tree,
 		"--numeric-owner", "--xattrs", `--transform=flags=rh;s,^\.,rootfs,`, ".",
 	}})
+}
+
+// sameImage says whether LXD has imported what the root's digest names, if that is of an
+// image of LXD's.
+func (m *lxdMachine) sameImage(ctx context.Context) error {
+	if len(m.config.Root.LXD) == 0 {
+		return nil
+	}
+	out, err := m.daemon.output(ctx, "config", "get", m.name, "volatile.base_image")
+	if has := "sha256:" + strings.TrimSpace(string(out)); err == nil && has != m.config.Root.Digest {
+		return fmt.Errorf("%s is %s now, and was %s; nothing may write to it meanwhile", m.config.Root.Name, has, m.config.Root.Digest)
+	}
+	return err
 }
 
 // follow copies what the container prints, until Close. LXD keeps it in a buffer, which

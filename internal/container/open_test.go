@@ -289,7 +289,6 @@ func TestArgs(t *testing.T) {
 image import f --alias=n
 init n n --quiet --storage=slipway --no-profiles --config=security.privileged=true --config=raw.lxc=lxc.net.0.type=none
 config device add n bind0 disk source=/a:b path=/c readonly=true
-start n
 `,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -53,6 +53,29 @@ func TestOtherRuntimes(t *testing.T) {
 	}
 }
 
+// LXD reads an image's file again: another one than was opened is not tested for it.
+func TestLXDChanged(t *testing.T) {
+	if os.Getenv("SLIPWAY_E2E") != "os" {
+		t.Skip("LXD takes a while; run: SLIPWAY_E2E=os go test ./internal/container")
+	}
+	need.Tool(t, "lxd", "lxd")
+	need.Tool(t, "lxc", "lxd-client")
+	metadata := "architecture: x86_64\ncreation_date: 1700000000\n"
+	file := writeFile(t, archive(t, map[string]string{"metadata.yaml": metadata, "rootfs/sbin/init": "one"}), "a.tar")
+	o, err := Cache{Folder: filepath.Join(t.TempDir(), "roots"), Say: func(string) {}}.Open(t.Context(), "lxd:"+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if err := os.WriteFile(file, archive(t, map[string]string{"metadata.yaml": metadata, "rootfs/sbin/init": "two"}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = LXD{}.Starter(Config{Root: o.Root, Boot: 5 * time.Second}).Start(t.Context(), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "nothing may write to it meanwhile") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestMachine is what every runtime's machine does.
 func TestMachine(t *testing.T) {
 	checkMachine(t, start(t, machineConfig(t), &console{}))
