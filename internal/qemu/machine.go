@@ -19,6 +19,7 @@ type Machine struct {
 	config   Config
 	accel    Accelerator
 	identity *identity
+	host     hostKey
 	restored bool
 
 	life context.Context         // ends, with its cause, when the guest will never answer again

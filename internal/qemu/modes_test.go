@@ -40,7 +40,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// A guest without an agent is a machine like any other: it is restored, several times.
+// A guest without an agent is a machine like any other: it is restored, several times,
+// and reboots, after which its SSH server has another key.
 func TestWithoutAgent(t *testing.T) {
 	t.Parallel()
 	m := start(t, tinyguest.Config(t, tinyguest.NoAgent))
@@ -57,6 +58,10 @@ func TestWithoutAgent(t *testing.T) {
 		if err := restored.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	last := start(t, s)
+	if err := last.Reboot(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -123,6 +123,7 @@ func (s *Snapshot) start(ctx context.Context, console io.Writer) (*Machine, erro
 		return nil, err
 	}
 	m.restored = true
+	m.host.inherit(&s.from.host, m.boots.nextReset())
 	if err := m.resume(ctx, s, state, console); err != nil {
 		_ = m.Close() // has no errors
 		return nil, err

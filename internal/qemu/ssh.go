@@ -11,7 +11,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -19,15 +18,12 @@ import (
 	"slipway.dev/slipway/internal/guest"
 )
 
-// identity is who we are to a guest's SSH server, and who it is to us. The key is made
-// for one machine and lives as long.
+// identity is who we are to a guest's SSH server. The key is made for one machine and
+// those that come from it, and lives as long.
 type identity struct {
 	user   string
 	signer ssh.Signer
 	key    ed25519.PrivateKey
-
-	mu     sync.Mutex
-	pinned []byte // the guest's own key, as first seen
 }
 
 func newIdentity(user string) (*identity, error) {
@@ -54,19 +50,6 @@ func (i *identity) private() ([]byte, error) {
 		return nil, fmt.Errorf("write the guest's key: %w", err)
 	}
 	return pem.EncodeToMemory(block), nil
-}
-
-// pin takes the first key that the guest shows, and no other after it.
-func (i *identity) pin(_ string, _ net.Addr, key ssh.PublicKey) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.pinned == nil {
-		i.pinned = key.Marshal()
-	}
-	if !bytes.Equal(i.pinned, key.Marshal()) {
-		return errors.New("the guest's SSH server shows another key than before")
-	}
-	return nil
 }
 
 // How long the guest's SSH server may take: to say its first word, which grows with each
@@ -100,6 +83,7 @@ func (m *Machine) dialSSH(ctx context.Context) (*ssh.Client, error) {
 }
 
 func (m *Machine) trySSH(ctx context.Context, port int, banner time.Duration) (*ssh.Client, error) {
+	known := m.callback() // of the boot that goes on before we connect
 	dialer := net.Dialer{Timeout: banner}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -115,7 +99,7 @@ func (m *Machine) trySSH(ctx context.Context, port int, banner time.Duration) (*
 		var channels <-chan ssh.NewChannel
 		var requests <-chan *ssh.Request
 		c, channels, requests, err = ssh.NewClientConn(heard, "guest", &ssh.ClientConfig{
-			User: m.identity.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(m.identity.signer)}, HostKeyCallback: m.identity.pin,
+			User: m.identity.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(m.identity.signer)}, HostKeyCallback: known,
 		})
 		if err == nil {
 			err = conn.SetDeadline(time.Time{})

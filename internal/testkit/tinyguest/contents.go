@@ -115,7 +115,8 @@ func applets(ctx context.Context, packages string) ([]file, error) {
 	return links, nil
 }
 
-// hostKey makes the key of the guest's SSH server, which is the same at each boot.
+// hostKey makes the first key of the guest's SSH server. Keys of other kinds it makes itself,
+// anew at each boot, and shows them to who asks for them.
 func hostKey(ctx context.Context, packages string) ([]byte, error) {
 	folder, err := os.MkdirTemp("", "slipway-tinyguest-")
 	if err != nil {
