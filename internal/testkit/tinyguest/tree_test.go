@@ -24,9 +24,7 @@ func TestTree(t *testing.T) {
 	if init, err := os.ReadFile(filepath.Join(root, "sbin", "init")); err != nil || !bytes.Equal(init, initScript) {
 		t.Errorf("sbin/init is not the guest's: %v", err)
 	}
-	if os.Getuid() != 0 {
-		t.Skip("only root may change its root; run the tests as root, as CI does")
-	}
+	need.Root(t)
 	need.Tool(t, "chroot", "coreutils")
 	out, err := exec.Output(t.Context(), exec.Cmd{Args: []string{"chroot", root, "/usr/sbin/qemu-ga", "--version"}})
 	if err != nil || !bytes.HasPrefix(out, []byte("QEMU Guest Agent")) {
