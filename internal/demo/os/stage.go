@@ -26,11 +26,11 @@ func perform(ctx context.Context, s *play.Stage, f play.Folder) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	close, err := openQA(ctx, s)
+	closeQA, err := openQA(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, close()) }()
+	defer func() { err = errors.Join(err, closeQA()) }()
 	fmt.Fprintf(s.Env.Stdout, "The registry is %s, openQA is %s. Commands are run in %s.\n", s.Vars["host"], s.Vars["openqa"], f.Path)
 	return s.Play(ctx, story())
 }
