@@ -198,7 +198,7 @@ func TestNoVerdict(t *testing.T) {
 				}
 				return nil
 			}
-		}()}, Config{}, "boot:passed a:skipped console:skipped", "run plan test: start a machine for shared-1: qemu: no such file"},
+		}()}, Config{Jobs: 1}, "boot:passed a:skipped console:skipped", "run plan test: start a machine for shared-1: qemu: no such file"},
 		{"memory", &world{snapshots: true}, Config{Available: func() (int64, error) { return 0, broken }},
 			"boot:passed a:skipped console:skipped", "run plan test: see how much memory there is for machines: qemu: no such file"},
 		{"close", &world{breaksClose: true, script: map[string][]string{"a": {"ok"}}}, Config{},
@@ -382,7 +382,7 @@ func TestArtifacts(t *testing.T) {
 		"a": {"fail"}, "journalctl": {"a line"}, "dmesg": {"fail"},
 		"systemd-analyze": {"Startup finished in 1.5s (kernel) + 1min 2.5s (userspace) = 1min 4s \n", "<svg/>"},
 	}}
-	try(t, w, Config{Plan: parse(t, runs("a")...), Artifacts: folder}, func(_ context.Context, r *guest.Run, err error) {
+	try(t, w, Config{Plan: parse(t, runs("a")...), Artifacts: folder, Jobs: 1}, func(_ context.Context, r *guest.Run, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -405,6 +405,21 @@ func TestArtifacts(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"answered", "snapshot", "kernel", "userspace"}, parts); diff != "" {
 			t.Errorf("timings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// What is kept of the boot is taken beside the tests, on a machine of its own.
+func TestLookBesideTests(t *testing.T) {
+	w := &world{snapshots: true}
+	w.inside = func() {
+		looks := make(chan struct{})
+		w.at = map[string]func(*fake){"journalctl": func(*fake) { close(looks) }, "a": func(*fake) { <-looks }}
+	}
+	c := Config{Plan: parse(t, runs("a")...), Artifacts: filepath.Join(t.TempDir(), "artifacts"), Jobs: 2}
+	try(t, w, c, func(_ context.Context, r *guest.Run, err error) {
+		if err != nil || !r.Good() || !slices.Contains(r.Files, "console-look.log") {
+			t.Errorf("got %v, %s, %s", err, statuses(r), r.Files)
 		}
 	})
 }
@@ -489,8 +504,9 @@ func TestSchedule(t *testing.T) {
 		want     string
 	}{
 		{1, true, "reboot:1 3:1 shared-1:19*"},
-		{4, true, "reboot:1 3:1 shared-1:9* shared-2:10"},
-		{9, true, "reboot:1 3:1 shared-1:6* shared-2:6 shared-3:7"},
+		{2, true, "reboot:1 3:1 look:0* shared-1:19"},
+		{5, true, "reboot:1 3:1 look:0* shared-1:9 shared-2:10"},
+		{9, true, "reboot:1 3:1 look:0* shared-1:6 shared-2:6 shared-3:7"},
 		{1, false, "shared-1:19* reboot:1 3:1"},
 	} {
 		var got []string

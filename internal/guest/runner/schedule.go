@@ -21,7 +21,8 @@ const worthwhile = 8
 
 // schedule divides tests among machines, as many as jobs at a time. Tests that change the
 // guest take the longest and begin, unless the first item gets the machine that was booted
-// (restored is false): then those that share it do.
+// (restored is false): then those that share it do. The look at the boot has a restored
+// machine of its own beside the tests, if there may be two.
 func schedule(tests []*plan.Test, jobs int, restored bool) []item {
 	var alone []item
 	var shared []*plan.Test
@@ -33,15 +34,17 @@ func schedule(tests []*plan.Test, jobs int, restored bool) []item {
 		}
 	}
 	slices.SortStableFunc(alone, func(a, b item) int { return cmp.Compare(b.tests[0].Boots(), a.tests[0].Boots()) })
-	machines := 1
-	if restored {
-		machines = max(1, min(jobs-len(alone), (len(shared)+worthwhile-1)/worthwhile))
-	}
-	batches := split(shared, machines)
-	batches[0].look = true
 	if !restored {
+		batches := split(shared, 1)
+		batches[0].look = true
 		return append(batches, alone...)
 	}
+	beside := jobs > 1
+	if beside {
+		alone = append(alone, item{name: "look", look: true})
+	}
+	batches := split(shared, max(1, min(jobs-len(alone), (len(shared)+worthwhile-1)/worthwhile)))
+	batches[0].look = !beside
 	return append(alone, batches...)
 }
 
