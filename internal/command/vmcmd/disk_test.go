@@ -118,7 +118,7 @@ func TestImageInRegistry(t *testing.T) {
 	}
 	nothingLeft(t)
 	files := filing(t)
-	args := append(files.args, "--image", image, "--wait", "1m", "--firmware", "uefi,bios", "--plan", write(t, "plan.yaml", tinyPlan), "--boot-timeout", "60s")
+	args := append(files.args, "--image", image, "--wait", "1m", "--firmware", "uefi,bios", "--plan", write(t, "plan.yaml", tinyPlan))
 	c := call(t.Context(), t, QemuTester, args...)
 	for _, want := range []string{"tiny/uefi: 5 passed", "tiny/bios: 5 passed"} {
 		if c.code != cli.ExitDone || !strings.Contains(c.stdout, want) {
@@ -143,8 +143,8 @@ func TestImageInRegistry(t *testing.T) {
 // upgradePlan upgrades by what starts the guest: its boot loader, kernel and arguments.
 // The old one is kept in the empty slot, where no boot loader finds a file system of it.
 const upgradePlan = `name: tiny
-machine: {memory: 256Mi, cpus: 1, boot: 60s, firmware: [bios]}
-timeout: 60s
+machine: {memory: 256Mi, cpus: 1, boot: 3m, firmware: [bios]}
+timeout: 2m
 tests:
 - {name: kernel, kernel: ">= 6.1"}
 - name: upgrade

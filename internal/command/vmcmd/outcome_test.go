@@ -22,8 +22,8 @@ import (
 // outcomesPlan has a test for each way of ending that lets a guest pass. Tests that only
 // look share a machine, so that clean fails there, and passes on a fresh one.
 const outcomesPlan = `name: tiny
-machine: {memory: 256Mi, cpus: 1, boot: 20s}
-timeout: 20s
+machine: {memory: 256Mi, cpus: 1, boot: 3m}
+timeout: 2m
 tests:
 - {name: dirties, run: {args: [touch, /run/dirt]}}
 - {name: clean, files: [{path: /run/dirt, absent: true}]}
@@ -58,7 +58,7 @@ func TestOutcomes(t *testing.T) {
 // A guest that prints without end has failed when the bound is reached, and no more of it is kept.
 func TestFlood(t *testing.T) {
 	nothingLeft(t)
-	c := call(t.Context(), t, Test, tiny(t, tinyguest.Flood, "--max-console", "256Ki", "--boot-timeout", "60s")...)
+	c := call(t.Context(), t, Test, tiny(t, tinyguest.Flood, "--max-console", "256Ki")...)
 	got := c.status(t, "boot")
 	if c.code != cli.ExitFailed || got.Status != guest.Failed || !strings.Contains(got.Reason, "console-flood: more than 262144 bytes") {
 		t.Errorf("exit code %d, %+v", c.code, got)

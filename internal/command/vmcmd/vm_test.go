@@ -69,8 +69,8 @@ func write(t *testing.T, name, text string) string {
 }
 
 const tinyPlan = `name: tiny
-machine: {memory: 256Mi, cpus: 1, boot: 20s}
-timeout: 20s
+machine: {memory: 256Mi, cpus: 1, boot: 3m}
+timeout: 2m
 tests:
 - {name: kernel, kernel: ">= 6.1"}
 - {name: units, failed-units: none}
@@ -97,7 +97,7 @@ func TestFails(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
-			args := tiny(t, tt.mode, "--boot-timeout", "20s")
+			args := tiny(t, tt.mode)
 			if strings.HasSuffix(tt.reason, "5s") {
 				args = append(args, "--boot-timeout", "5s")
 			}
