@@ -198,7 +198,7 @@ func TestRebootPortsScreen(t *testing.T) {
 	c := tinyguest.Config(t, tinyguest.OK)
 	m := start(t, c)
 	before := run(t, m, "cat", "/proc/sys/kernel/random/boot_id")
-	run(t, m, "sh", "-c", "echo hello | nc -l -p 80 >/dev/null 2>&1 &")
+	run(t, m, "sh", "-c", "echo hello | nc -l -p 80 >/dev/null 2>&1 & for i in $(seq 600); do netstat -ltn | grep -q ':80 ' && exit; sleep 0.1; done; exit 1")
 	conn, err := m.Dial(t.Context(), 80)
 	if err != nil {
 		t.Fatal(err)
